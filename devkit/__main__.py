@@ -1,0 +1,5 @@
+"""`python -m devkit` is `devkit`."""
+
+from devkit.cli import main
+
+main()

@@ -1,0 +1,106 @@
+"""What devkit has to know of the project's Celery app, asked of the app itself."""
+
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+CONNECT_TIMEOUT_S = 2.0
+
+
+class Problem(Exception):  # noqa: N818 - devkit's side turns it into an error
+    """The app cannot be used; `kind` and the details are for devkit's side to put into words."""
+
+    def __init__(self, kind: str, **details: Any) -> None:
+        super().__init__(kind)
+        self.report = {"problem": kind, **details}
+
+
+def load_app(module: str, attribute: str) -> Any:
+    """Import the Celery app and all its task modules. Raises Problem."""
+    try:
+        import celery
+    except ImportError as error:
+        raise Problem("no celery", python=sys.executable, message=str(error)) from error
+    try:
+        found = importlib.import_module(module)
+        app = getattr(found, attribute)
+    except AttributeError as error:
+        if getattr(error, "obj", None) is not sys.modules.get(module):
+            raise Problem("raises", **_own_frames(error)) from error
+        raise Problem("no attribute", names=sorted(vars(sys.modules[module]))) from error
+    except ModuleNotFoundError as error:
+        if error.name and (module + ".").startswith(error.name + "."):
+            raise Problem("no module", missing=error.name) from error
+        raise Problem("raises", **_own_frames(error)) from error
+    except (Exception, SystemExit) as error:
+        raise Problem("raises", **_own_frames(error)) from error
+    if not isinstance(app, celery.Celery):
+        raise Problem("not celery", type=type(app).__name__)
+    try:
+        app.loader.import_default_modules()
+        app.finalize()
+    except (Exception, SystemExit) as error:
+        raise Problem("raises", **_own_frames(error)) from error
+    return app
+
+
+def describe(module: str, attribute: str) -> dict[str, Any]:
+    """The facts about the app, as JSON values. Raises Problem."""
+    app = load_app(module, attribute)
+    import celery
+
+    backend = app.conf.result_backend
+    return {
+        "celery": celery.__version__,
+        "broker": app.conf.broker_write_url or "amqp://guest:guest@localhost:5672//",
+        "broker_error": _in_time(lambda: _connect(app)),
+        "result_backend": backend,
+        "result_backend_error": _in_time(lambda: _ping(app)) if backend else None,
+        "beat": bool(app.conf.beat_schedule),
+        "tasks": sorted(name for name in app.tasks if not name.startswith("celery.")),
+        "flower": importlib.util.find_spec("flower") is not None,
+        "uvicorn": importlib.util.find_spec("uvicorn") is not None,
+    }
+
+
+def _connect(app: Any) -> None:
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=0, timeout=CONNECT_TIMEOUT_S)
+
+
+def _ping(app: Any) -> None:
+    client = getattr(app.backend, "client", None)
+    if client is not None and hasattr(client, "ping"):
+        client.ping()
+
+
+def _in_time(check: Any) -> str | None:
+    """None when the check passes within the time, else why it did not: looking up a name can take very long."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"no answer in {CONNECT_TIMEOUT_S:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, CONNECT_TIMEOUT_S)
+    try:
+        check()
+        return None
+    except Exception as error:
+        return str(error) or type(error).__name__
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _own_frames(error: BaseException) -> dict[str, Any]:
+    """The error's traceback, cut to the frames of the project's own code (all of it, where there is none)."""
+    here = os.getcwd() + os.sep
+    whole = traceback.TracebackException.from_exception(error)
+    own = [frame for frame in whole.stack if frame.filename.startswith(here) and "site-packages" not in frame.filename]
+    whole.stack = traceback.StackSummary.from_list(own or list(whole.stack))
+    whole.__cause__ = whole.__context__ = None
+    return {"traceback": "".join(whole.format()), "message": f"{type(error).__name__}: {error}"}

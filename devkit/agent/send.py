@@ -1,0 +1,97 @@
+"""Sends one task through the project's own Celery app and tells what becomes of it.
+
+Standard input brings the order as JSON, standard output takes one JSON object a line: "sent", then each new "state",
+then "done"; or a "problem".
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from devkit.agent.describe import Problem, load_app
+
+POLL_S = 0.05
+NO_WORKER_AFTER_S = 2.0
+
+
+def main() -> None:
+    """Send what the order on standard input says."""
+    order = json.load(sys.stdin)
+    # What the project prints on import is not ours to tell: it goes to standard error.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def tell(**message: Any) -> None:
+        answers.write(json.dumps(message, default=repr) + "\n")
+        answers.flush()
+
+    try:
+        send(order, tell)
+    except Problem as problem:
+        tell(**problem.report)
+
+
+def send(order: dict[str, Any], tell: Callable[..., None]) -> None:
+    """Raises Problem for a task that does not exist, arguments that do not fit, a broker that does not answer."""
+    app = load_app(order["module"], order["attribute"])
+    name = _full_name(app, order["task"])
+    task = app.tasks[name]
+    options = {"queue": order["queue"]} if order["queue"] else {}
+    try:
+        result = task.apply_async(order["args"], order["kwargs"], retry=False, **options)
+    except TypeError as error:
+        raise Problem("arguments", task=name, message=str(error)) from error
+    except Exception as error:
+        raise Problem(
+            "not sent", broker=app.connection_for_write().as_uri(), message=str(error) or type(error).__name__
+        ) from error
+    tell(sent=result.id, task=name)
+    if order["wait"]:
+        _follow(app, result, tell)
+
+
+def _full_name(app: Any, asked: str) -> str:
+    """The task of that name, or the only one whose dotted name ends in it."""
+    if asked in app.tasks:
+        return asked
+    names: list[str] = sorted(name for name in app.tasks if not name.startswith("celery."))
+    matches = [name for name in names if name.endswith("." + asked)]
+    if len(matches) == 1:
+        return matches[0]
+    raise Problem("no task", matches=matches, names=names)
+
+
+def _follow(app: Any, result: Any, tell: Callable[..., None]) -> None:
+    if app.conf.result_backend is None:
+        raise Problem("no result backend")
+    started = time.monotonic()
+    asked_for_worker = False
+    last: Any = None
+    while True:
+        # One read: the attributes of a result each ask again, and may disagree.
+        meta = result._get_task_meta()
+        if meta["status"] in ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED"):
+            break
+        now = (meta["status"], meta.get("result"))
+        if now != last and meta["status"] not in ("PENDING", "STARTED"):
+            tell(state=meta["status"], info=meta.get("result"))
+        last = now
+        if meta["status"] == "PENDING" and not asked_for_worker and time.monotonic() - started > NO_WORKER_AFTER_S:
+            asked_for_worker = True
+            if not app.control.ping(timeout=1.0):
+                tell(no_worker=True)
+        time.sleep(POLL_S)
+    failed = meta["status"] != "SUCCESS"
+    error = meta.get("result")
+    tell(
+        done={
+            "state": meta["status"],
+            "result": None if failed else error,
+            "exception": f"{type(error).__name__}: {error}" if failed and error is not None else None,
+            "traceback": meta.get("traceback"),
+            "runtime_s": round(time.monotonic() - started, 3),
+        }
+    )

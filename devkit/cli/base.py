@@ -1,0 +1,69 @@
+"""What all commands share: the global options, flags that set an option, and the settings that follow."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from devkit.settings.options import known
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Globals:
+    """The options that every command takes, before or after its name."""
+
+    directory: str | None = None
+    debug: bool = bool(os.environ.get("DEVKIT_DEBUG"))
+
+
+def global_options(function: F) -> F:
+    """-C and --debug, for the group and for each command."""
+
+    def set_directory(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.ensure_object(Globals).directory = value
+
+    def set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.ensure_object(Globals).debug = True
+
+    function = click.option(
+        "-C", "--directory", type=click.Path(exists=True, file_okay=False), expose_value=False, callback=set_directory,
+        is_eager=True, help="Run as if started in this folder.",
+    )(function)  # fmt: skip
+    return click.option(
+        "--debug", is_flag=True, expose_value=False, callback=set_debug, is_eager=True,
+        help="Show tracebacks of errors (or DEVKIT_DEBUG=1).",
+    )(function)  # fmt: skip
+
+
+def flag(key: str, *names: str, **kwargs: Any) -> Callable[[F], F]:
+    """A flag that sets the option `key`: its help is the option's."""
+    text = known()[key]
+    return click.option(*names, key, default=None, help=text[0].upper() + text[1:] + ".", **kwargs)
+
+
+def switch_off(key: str, name: str) -> Callable[[F], F]:
+    """A flag like --no-flower, which sets the option `key` to false."""
+    return click.option(name, key, flag_value=False, type=bool, default=None, help=f"Do not {known()[key]}.")
+
+
+json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
+
+
+class Project:
+    """The project that a command works on: its settings and its folders."""
+
+    def __init__(self, given: Globals, **flags: Any) -> None:
+        """`flags` are the options given on the command line; those that are None were not."""
+        from devkit.settings.load import load
+        from devkit.settings.paths import paths_for
+
+        start = Path(given.directory or ".")
+        self.settings = load(start, {key: value for key, value in flags.items() if value is not None}, os.environ)
+        self.paths = paths_for(self.settings.root, self.settings.options.data_dir, os.environ)

@@ -1,0 +1,39 @@
+"""Shell completion: what of the running stack, or of the settings, fits where the cursor is."""
+
+import click
+
+from devkit.errors import DevkitError
+from devkit.model.status import StackStatus
+
+
+def running(given: object) -> StackStatus | None:
+    """The status of the project's running stack, or None."""
+    from devkit.cli.base import Globals, Project
+    from devkit.stack.control import ask
+
+    project = Project(given if isinstance(given, Globals) else Globals())
+    answer = ask(project.paths.socket, ask="status")
+    return None if answer is None else StackStatus.from_wire(answer)
+
+
+def services(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Names of services."""
+    from devkit.settings.load import BUILT_IN_SERVICES
+
+    try:
+        status = running(ctx.obj)
+    except DevkitError:
+        status = None
+    names = [service.name for service in status.services] if status else list(BUILT_IN_SERVICES)
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Names of tasks, whole or by their last part."""
+    try:
+        status = running(ctx.obj)
+    except DevkitError:
+        return []
+    names = status.tasks if status else ()
+    short = [name.rpartition(".")[2] for name in names]
+    return [name for name in [*short, *names] if name.startswith(incomplete)]

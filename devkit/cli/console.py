@@ -1,0 +1,63 @@
+"""How values and errors look to people: colour only on a terminal, tables as wide as it is."""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from devkit.errors import DevkitError
+from devkit.model.status import ServiceStatus
+
+STATE_STYLES = {"ready": "green", "failed": "bold red", "starting": "yellow", "reloading": "yellow", "stopped": "dim"}
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """NO_COLOR and FORCE_COLOR decide, else whether the stream is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def say(text: str) -> None:
+    """Talk: to stderr, so that stdout holds data alone."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints to stderr
+
+
+def show(text: str) -> None:
+    """Data: to stdout."""
+    print(text, flush=True)  # noqa: T201 - the one place that prints to stdout
+
+
+def error_text(error: DevkitError, *, colour: bool) -> str:
+    """The error as people read it: what, the excerpt, where devkit looked, what mends it."""
+    head, dim, off = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if colour else ("", "", "")
+    lines = [f"{head}Error:{off} {error.what}"]
+    lines += [f"  {dim}│{off} {line}" for line in error.excerpt.rstrip().splitlines()]
+    lines += [f"  looked: {place}" for place in error.looked]
+    lines += [f"  mend: {way}" for way in error.mend]
+    return "\n".join(lines)
+
+
+def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str:
+    """The table of `up` and, with each service's state, of `status`."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in ["service", *(["state"] if with_state else []), "ready after", "url"]:
+        table.add_column(column, no_wrap=True)
+    table.add_column("how", overflow="ellipsis", no_wrap=True, style="dim")
+    for service in services:
+        state = [f"[{STATE_STYLES[service.state]}]{service.state}[/]"] if with_state else []
+        after = "" if service.ready_s is None else f"{service.ready_s:.2f} s"
+        restarts = f"{service.restarts} restart{'s'[: service.restarts != 1]}" if service.restarts else ""
+        how = "; ".join(filter(None, [service.note, restarts, service.how]))
+        table.add_row(service.name, *state, after, service.url or "", how.replace("[", r"\["))
+    colour = wants_colour(sys.stdout)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
+    target = io.StringIO()
+    Console(file=target, force_terminal=colour, no_color=not colour, width=width, highlight=False).print(table)
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines())

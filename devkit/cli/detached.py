@@ -1,0 +1,56 @@
+"""`devkit up -d`: the same command again as a process of its own, watched until all is ready."""
+
+import os
+import subprocess
+import sys
+import time
+
+from devkit.cli.base import Project
+from devkit.cli.console import say, service_table, show
+from devkit.errors import DevkitError
+from devkit.model.status import StackStatus
+from devkit.settings.paths import make_data
+from devkit.stack.control import ask
+from devkit.stack.lock import StackLock
+
+INSIDE = "DEVKIT_DETACHED"
+POLL_S = 0.03
+
+
+def inside() -> bool:
+    """True in the process that runs the stack for an `up -d`."""
+    return INSIDE in os.environ
+
+
+def start(project: Project) -> int:
+    """Start the stack in the background; 0 once all is ready, else what the stack exited with, its words shown."""
+    make_data(project.paths)
+    if pid := StackLock(project.paths.runtime).holder():
+        raise DevkitError(
+            f"a stack of this project runs already (pid {pid})", mend=["see it: devkit status", "stop it: devkit down"]
+        )
+    talk = project.paths.logs / "devkit.log"
+    with talk.open("wb") as words:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "devkit", *sys.argv[1:]],
+            env={**os.environ, INSIDE: "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
+        )
+    try:
+        while (code := process.poll()) is None:
+            if (answer := ask(project.paths.socket, ask="status")) is not None:
+                status = StackStatus.from_wire(answer)
+                if status.pid == process.pid and all(service.state == "ready" for service in status.services):
+                    show(service_table(status.services, with_state=False))
+                    say("devkit: all is ready; devkit logs -f shows its output, devkit down stops it")
+                    return 0
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    say(talk.read_text(errors="replace").rstrip())
+    return code or 1

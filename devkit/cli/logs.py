@@ -1,0 +1,27 @@
+"""`devkit logs`: what the services printed."""
+
+from contextlib import closing
+
+import click
+
+from devkit.cli.base import Globals, Project, global_options
+from devkit.cli.complete import services
+
+
+@click.command()
+@click.argument("service", nargs=-1, shell_complete=services)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the stack stops.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each service.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON array; with -f one object a line.")
+@global_options
+@click.pass_obj
+def logs(given: Globals, service: tuple[str, ...], follow: bool, lines: int | None, as_json: bool) -> int:
+    """Show the services' output, also that of a stack that has stopped."""
+    from devkit.cli.logview import LogView
+
+    project = Project(given)
+    with closing(LogView(project.paths, service, as_json=as_json, following=follow)) as view:
+        view.show_past(lines)
+        if follow:
+            view.follow()
+    return 0

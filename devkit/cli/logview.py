@@ -1,0 +1,86 @@
+"""The view behind `devkit logs`: the services' files, merged by time, in the form that `up` shows."""
+
+import heapq
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+from devkit.cli.console import show, wants_colour
+from devkit.errors import UsageError, did_you_mean
+from devkit.settings.load import BUILT_IN_SERVICES
+from devkit.settings.paths import Paths
+from devkit.stack.lock import StackLock
+from devkit.stack.logfile import Reader, split_stamp
+from devkit.stack.printer import Printer
+
+POLL_S = 0.1
+Line = tuple[str, str, bytes]  # time, service, what it printed
+
+
+class LogView:
+    """Shows the lines of the named services, or of all that have a log."""
+
+    def __init__(self, paths: Paths, names: Sequence[str], *, as_json: bool, following: bool) -> None:
+        """Raises UsageError for a service without a log."""
+        there = [path.stem for path in sorted(paths.logs.glob("*.log")) if path.stem != "devkit"]
+        there.sort(key=lambda name: BUILT_IN_SERVICES.index(name) if name in BUILT_IN_SERVICES else 99)
+        for name in names:
+            if name not in there:
+                raise UsageError(
+                    f"there is no log of '{name}'{did_you_mean(name, there)}",
+                    looked=[f"{paths.logs}: {', '.join(there) or 'no logs yet'}"],
+                )
+        self._stack = StackLock(paths.runtime)
+        self._readers = {name: Reader(paths.logs / f"{name}.log") for name in names or there}
+        self._as_json = as_json
+        self._following = following
+        self._printer: Printer | None = None
+        if not as_json:
+            sys.stdout.flush()
+            self._printer = Printer(
+                sys.stdout.fileno(), list(self._readers), colour=wants_colour(sys.stdout), on_lost=lambda: None
+            )
+            self._printer.release()
+
+    def show_past(self, last: int | None) -> None:
+        """Show what there is, at most the `last` lines of each service."""
+        each = [_lines(name, reader.past(), last) for name, reader in self._readers.items()]
+        # The times of one service only grow, so its own order stays; ties keep the services' order.
+        merged = heapq.merge(*each, key=lambda line: line[0])
+        if self._as_json and not self._following:
+            show(json.dumps([_as_json(line) for line in merged], indent=2))
+        else:
+            self._show(merged)
+
+    def follow(self) -> None:
+        """Show what comes, until no stack runs any more."""
+        running = True
+        while running:
+            running = self._stack.holder() is not None  # asked before the last look, so that nothing is missed
+            for name, reader in self._readers.items():
+                self._show(_lines(name, reader.new(), None))
+            if running:
+                time.sleep(POLL_S)
+
+    def close(self) -> None:
+        """Write out what is left."""
+        if self._printer:
+            self._printer.close(timeout_s=60.0)
+
+    def _show(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            if self._printer:
+                self._printer.output(line[1], line[2] + b"\n")
+            else:
+                show(json.dumps(_as_json(line)))
+
+
+def _lines(name: str, stamped: Iterator[bytes], last: int | None) -> Iterable[Line]:
+    found = ((moment, name, text) for moment, text in map(split_stamp, stamped))
+    return found if last is None else deque(found, maxlen=last)
+
+
+def _as_json(line: Line) -> dict[str, str]:
+    return {"time": line[0], "service": line[1], "line": line[2].decode(errors="replace")}

@@ -1,0 +1,61 @@
+"""The group of all commands, and what becomes of an error that one of them raises."""
+
+import os
+import sys
+import traceback
+
+import click
+
+from devkit import __version__
+from devkit.cli.base import Globals, global_options
+from devkit.cli.console import error_text, say, wants_colour
+from devkit.cli.down import down
+from devkit.cli.logs import logs
+from devkit.cli.restart import restart
+from devkit.cli.run import run
+from devkit.cli.status import status
+from devkit.cli.up import up
+from devkit.errors import DevkitError
+
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "obj": None})
+@click.version_option(__version__, prog_name="devkit")
+@global_options
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Runs and debugs Celery + FastAPI projects."""
+    ctx.ensure_object(Globals)
+
+
+for command in (up, down, status, logs, restart, run):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; errors become a message and an exit code, never a traceback unless asked for."""
+    given = Globals()
+    try:
+        code = cli(prog_name="devkit", standalone_mode=False, obj=given)
+        sys.exit(code if isinstance(code, int) else 0)
+    except DevkitError as error:
+        if given.debug:
+            traceback.print_exc()
+        say(error_text(error, colour=wants_colour(sys.stderr)))
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has enough. Python would complain again when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_BROKEN_PIPE)
+    except Exception as error:
+        if given.debug:
+            raise
+        say(f"Error: devkit itself failed: {type(error).__name__}: {error}\n  mend: devkit --debug … shows where")
+        sys.exit(1)

@@ -1,0 +1,82 @@
+"""What `up` shows while it runs: the table, the services' output, and what happens to them."""
+
+import sys
+from collections.abc import Sequence
+from threading import Thread
+from types import TracebackType
+
+from devkit.cli.console import error_text, service_table, wants_colour
+from devkit.errors import DevkitError
+from devkit.model.status import ServiceStatus
+from devkit.settings.paths import Paths
+from devkit.stack.logfile import LogFile
+from devkit.stack.messages import Inbox, OutputLost
+from devkit.stack.printer import Printer
+
+TAIL_LINES = 20
+STDERR = 2
+
+
+class Report:
+    """Keeps every service's output in its log file and shows it; `quiet` shows only what devkit itself says."""
+
+    def __init__(self, paths: Paths, names: Sequence[str], inbox: Inbox, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._logs = {name: LogFile(paths.logs / f"{name}.log", self.notice) for name in names}
+        self._printer = Printer(
+            sys.stdout.fileno(),
+            [*names, "devkit"],
+            colour=wants_colour(sys.stdout),
+            on_lost=lambda: inbox.put(OutputLost()),
+        )
+        # The table will need it; by then it is there.
+        Thread(target=service_table, args=([],), kwargs={"with_state": False}, daemon=True).start()
+
+    def __enter__(self) -> "Report":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._printer.close()
+        for log in self._logs.values():
+            log.close()
+
+    def output(self, name: str, chunk: bytes) -> None:
+        """What a service printed, as it came."""
+        self._logs[name].write(chunk)
+        if not self._quiet:
+            self._printer.output(name, chunk)
+
+    def ended(self, name: str) -> None:
+        """A service's process ended; its output is complete."""
+        self._printer.ended(name)
+
+    def ready(self, name: str) -> None:
+        """A service is ready."""
+        self._printer.ready(name)
+
+    def all_ready(self, services: Sequence[ServiceStatus]) -> None:
+        """All are: the table, then the output."""
+        if not self._quiet:
+            self._printer.say(service_table(services, with_state=False) + "\n\n")
+            self.notice("all is ready; Ctrl-C stops it")
+        self._printer.release()
+
+    def notice(self, text: str) -> None:
+        """Something that happened to a service."""
+        self._printer.say(f"devkit: {text}\n", STDERR)
+
+    def stopping(self) -> None:
+        """The stack stops; from now on nothing waits for a slow terminal."""
+        self._printer.release()
+        self.notice("stopping; Ctrl-C again kills")
+        self._printer.hurry()
+
+    def failed(self, error: DevkitError) -> None:
+        """A service that will not run."""
+        self._printer.say(error_text(error, colour=wants_colour(sys.stderr)) + "\n", STDERR)
+
+    def tail(self, name: str) -> str:
+        """The last lines of a service."""
+        return self._logs[name].tail(TAIL_LINES) if name in self._logs else ""

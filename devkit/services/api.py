@@ -1,0 +1,32 @@
+"""The FastAPI application, served by uvicorn."""
+
+from devkit.services.base import Project, agent_argv, run_order
+from devkit.settings.discover import AppRef
+from devkit.stack.ports import HOST
+from devkit.stack.probes import http_answers
+from devkit.stack.service import Service
+
+AHEAD = ("uvicorn.main", "uvicorn.protocols.http.auto", "fastapi", "celery", "celery.app.base")
+# Open streams and WebSockets get this long at a stop; uvicorn's default is for ever.
+GRACE_S = 2
+
+
+def api_argv(python: str) -> tuple[str, ...]:
+    """The command that starts the API early."""
+    return agent_argv(python, "api", AHEAD)
+
+
+def api_service(project: Project, app: AppRef, port: int, depends_on: tuple[str, ...]) -> Service:
+    """Ready when it answers HTTP. HEAD / runs middleware at most: FastAPI's own routes do not take it."""
+    argv = [str(app), "--host", HOST, "--port", str(port), "--timeout-graceful-shutdown", str(GRACE_S)]
+    return Service(
+        name="api",
+        argv=api_argv(project.python),
+        cwd=app.folder,
+        env=project.environ,
+        order=run_order(project, "uvicorn", argv, app.folder),
+        ready=http_answers(f"http://{HOST}:{port}/", "HEAD"),
+        depends_on=depends_on,
+        url=f"http://{HOST}:{port}",
+        how=f"uvicorn {app}",
+    )

@@ -1,0 +1,68 @@
+"""The facts about the project's Celery app, asked of the app itself in the project's own interpreter."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.settings.discover import AppRef
+from devkit.stack.process import Process
+
+
+def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
+    """What `devkit.agent.describe` finds; `process` is one that was started with the agent's `launch`.
+
+    `environ` are variables that the app is to see besides the process's own. Raises DevkitError when the app cannot
+    be imported or does not answer.
+    """
+    order = {"describe": [app.module, app.attribute], "cwd": os.fspath(app.folder), "env": dict(environ)}
+    process.say(json.dumps(order).encode() + b"\n")
+    answer = process.answer(timeout_s)
+    if answer is None:
+        raise DevkitError(
+            f"importing {app.module} does not come to an end (waited {timeout_s:g} s)",
+            mend=[
+                f"see where it hangs: python -X faulthandler -c 'import {app.module}'",
+                "allow more: --timeout SECONDS",
+            ],
+        )
+    facts: dict[str, Any] = answer["facts"]
+    if "problem" in facts:
+        raise problem_error(facts, app)
+    return facts
+
+
+def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
+    """A `devkit.agent.describe.Problem` in words."""
+    match problem["problem"]:
+        case "no celery":
+            python = problem["python"]
+            return UsageError(
+                f"{python} has no Celery: {problem['message']}",
+                mend=[
+                    f"{python} -m pip install celery",
+                    'or name the project\'s interpreter: python = "..." ([tool.devkit])',
+                ],
+            )
+        case "no module":
+            return UsageError(
+                f"there is no module {problem['missing']} to import {app} from",
+                looked=[f"{app.folder} and what its interpreter has installed"],
+                mend=["correct -A MODULE:ATTR", "or the missing package belongs into the project's environment"],
+            )
+        case "no attribute":
+            return UsageError(
+                f"{app.module} has no {app.attribute}{did_you_mean(app.attribute, problem['names'])}",
+                mend=["correct -A MODULE:ATTR"],
+            )
+        case "not celery":
+            return UsageError(
+                f"{app} is not a Celery app but of type {problem['type']}", mend=["correct -A MODULE:ATTR"]
+            )
+        case _:
+            return DevkitError(
+                f"importing {app.module} fails: {problem['message']}",
+                excerpt=problem["traceback"],
+                mend=["correct the code at the traceback's last line"],
+            )

@@ -1,0 +1,181 @@
+"""Assembles a project's stack from its settings: what is to run, and in which environment."""
+
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devkit.errors import UsageError, did_you_mean
+from devkit.model.status import ServiceStatus, StackStatus
+from devkit.services.api import api_argv, api_service
+from devkit.services.app import ask_facts
+from devkit.services.base import Project, choose_port
+from devkit.services.beat import beat_service
+from devkit.services.broker import choose, masked
+from devkit.services.extra import extra_service
+from devkit.services.flower import flower_argv, flower_service
+from devkit.services.python import find_python
+from devkit.services.redis import redis_service
+from devkit.services.worker import worker_argv, worker_service
+from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
+from devkit.settings.load import BUILT_IN_SERVICES, Settings
+from devkit.settings.paths import Paths
+from devkit.stack import sessions
+from devkit.stack.process import Process
+from devkit.stack.service import Service
+
+PORTS = {"redis": 6379, "api": 8000, "flower": 5555}
+BROKER_NAMES = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq", "pyamqp": "rabbitmq"}
+
+
+class EarlyProcesses:
+    """Python services that were started before it is known what they are to run. Those not taken just end."""
+
+    def __init__(self) -> None:
+        self._processes: dict[tuple[str, ...], Process] = {}
+
+    def start(self, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str]) -> Process:
+        """Start one; `argv` is the command that the service will have."""
+        self._processes[argv] = Process(argv, cwd=cwd, env=env, talks=True)
+        return self._processes[argv]
+
+    def take(self, argv: tuple[str, ...]) -> Process | None:
+        """The process started with this command, if it was."""
+        return self._processes.pop(argv, None)
+
+    def close(self) -> None:
+        """End those that nobody took."""
+        for process in self._processes.values():
+            process.signal(signal.SIGKILL)
+            process.wait()
+        self._processes.clear()
+
+
+@dataclass
+class Stack:
+    """The assembled services, with what `status` and `run` want to know beside them."""
+
+    project: Project
+    services: list[Service]
+    facts: Mapping[str, Any]
+    started_at: float = field(default_factory=time.monotonic)
+
+    def status(self, pid: int, services: Sequence[ServiceStatus]) -> StackStatus:
+        return StackStatus(
+            project=str(self.project.settings.root),
+            pid=pid,
+            uptime_s=round(time.monotonic() - self.started_at, 1),
+            services=tuple(services),
+            celery=str(self.project.celery),
+            tasks=tuple(self.facts["tasks"]),
+            python=self.project.python,
+            folder=str(self.project.folder),
+            environ=dict(self.project.late),
+        )
+
+
+def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: EarlyProcesses) -> Stack:
+    """Find out what the project is and which services it needs.
+
+    `wanted` names services to start (with what they depend on); empty means all. Raises DevkitError.
+    """
+    options = settings.options
+    known = [*BUILT_IN_SERVICES, *(extra.name for extra in settings.extra_services)]
+    for name in wanted:
+        if name not in known:
+            raise UsageError(
+                f"there is no service '{name}'{did_you_mean(name, known)}", looked=[f"services: {', '.join(known)}"]
+            )
+    python = find_python(settings.root, options.python, settings.environ)
+    stack_id = paths.runtime.name
+    environ = {**settings.environ, "PYTHONUNBUFFERED": "1", sessions.MARKER: stack_id}
+    on = _switched_on(settings, wanted)
+
+    # The worker's process first: it also answers for the app.
+    asker = early.start(worker_argv(python, options.pool), settings.root, environ)
+    if "flower" in on:
+        early.start(flower_argv(python), settings.root, environ)
+    if "api" in on:
+        early.start(api_argv(python), settings.root, environ)
+
+    celery = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
+    api = _find_api(settings) if "api" in on else None
+    taken: set[int] = set()
+    ports = {name: choose_port(name, getattr(options, f"{name}_port"), port, taken) for name, port in PORTS.items()}
+
+    asked = {"CELERY_BROKER_URL": options.broker, "CELERY_RESULT_BACKEND": options.result_backend}
+    facts = ask_facts(asker, celery, {key: url for key, url in asked.items() if url}, options.timeout)
+    choice = choose(facts, options.broker, options.result_backend, ports["redis"], paths.data / "redis")
+    project = Project(settings, paths, python, celery, environ, choice.environ())
+
+    broker = choice.broker or facts["broker"]
+    first = redis_service(project, ports["redis"]) if choice.embedded else _own_broker(project, broker)
+    services = [first]
+    after = (first.name,)
+    if api:
+        services.append(api_service(project, api, ports["api"], after))
+    services.append(worker_service(project, after))
+    if "beat" in on and facts["beat"]:
+        services.append(beat_service(project, after))
+    if "flower" in on:
+        services.append(
+            flower_service(project, ports["flower"], installed=facts["flower"], broker=broker, depends_on=after)
+        )
+    names = [service.name for service in services] + [extra.name for extra in settings.extra_services]
+    services += [extra_service(project, extra, names) for extra in settings.extra_services]
+    return Stack(project, _with_dependencies(services, wanted), facts)
+
+
+def _switched_on(settings: Settings, wanted: Sequence[str]) -> set[str]:
+    """Which of the optional services may start: not switched off, and named where some are."""
+    options = settings.options
+    switches = {"api": options.with_api, "flower": options.with_flower, "beat": options.with_beat}
+    on = {name for name, switch in switches.items() if switch}
+    if not wanted:
+        return on
+    needed = set(wanted)
+    for extra in settings.extra_services:
+        if extra.name in wanted:
+            needed.update(extra.depends_on)
+    return on & needed
+
+
+def _find_api(settings: Settings) -> AppRef | None:
+    spec = settings.options.api or settings.fastapi_entrypoint
+    return resolve_fastapi(settings.root, spec) if spec else find_fastapi(settings.root)
+
+
+def _own_broker(project: Project, url: str) -> Service:
+    """The broker that the app uses and that runs already: shown, not started."""
+    scheme = url.partition(":")[0].partition("+")[0]
+    return Service(
+        name=BROKER_NAMES.get(scheme, "broker"),
+        argv=(),
+        cwd=project.folder,
+        env={},
+        ready=None,
+        url=masked(url),
+        how="asked for" if project.settings.options.broker else "the app's own",
+        external=True,
+    )
+
+
+def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[Service]:
+    """Those wanted and all that they depend on; all, if none is named. Raises UsageError for a circle."""
+    by_name = {service.name: service for service in services}
+    chosen: set[str] = set()
+
+    def choose_one(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            circle = " → ".join([*path[path.index(name) :], name])
+            raise UsageError(f"services depend on one another in a circle: {circle}", mend=["correct their depends_on"])
+        if name in by_name:
+            chosen.add(name)
+            for dependency in by_name[name].depends_on:
+                choose_one(dependency, (*path, name))
+
+    for name in wanted or by_name:
+        choose_one(name, ())
+    return [service for service in services if service.name in chosen]

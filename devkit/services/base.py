@@ -1,0 +1,71 @@
+"""What every service needs to know of the project, and how one that is a Python program is started."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from devkit.errors import DevkitError
+from devkit.settings.discover import AppRef
+from devkit.settings.load import Settings
+from devkit.settings.paths import Paths
+from devkit.stack.ports import HOST, holder, is_free, next_free
+
+AGENT = Path(__file__).parents[1] / "agent"
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the services of one project have in common.
+
+    `environ` is what every service gets from the start; `late` what is known only once the broker is: its address
+    and the result backend's.
+    """
+
+    settings: Settings
+    paths: Paths
+    python: str
+    celery: AppRef
+    environ: Mapping[str, str]
+    late: Mapping[str, str]
+
+    @property
+    def folder(self) -> Path:
+        """The import root and working directory of the project's processes."""
+        return self.celery.folder
+
+    def own_files(self, name: str) -> Path:
+        """The folder under `.devkit/` where a service keeps its data; it is made here."""
+        folder = self.paths.data / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def agent_argv(python: str, name: str, ahead: tuple[str, ...]) -> tuple[str, ...]:
+    """The command that starts a service's Python program early; `ahead` are the modules that it imports first."""
+    return (python, str(AGENT), "launch", name, *ahead)
+
+
+def run_order(project: Project, module: str, argv: list[str], folder: Path | None = None) -> bytes:
+    """The line that tells such a process to become `python -m MODULE ARGV`."""
+    cwd = os.fspath(folder or project.folder)
+    return (
+        json.dumps({"run": True, "module": module, "argv": argv, "cwd": cwd, "env": dict(project.late)}).encode()
+        + b"\n"
+    )
+
+
+def choose_port(name: str, asked: int | None, default: int, taken: set[int]) -> int:
+    """The port for a service, added to `taken`: the one asked for, or the first free one from the default on.
+
+    Raises DevkitError when the one asked for is in use, naming who holds it.
+    """
+    if asked is not None and (asked in taken or not is_free(asked)):
+        raise DevkitError(
+            f"port {asked}, asked for by {name}_port, is taken by {holder(asked)} on {HOST}",
+            mend=["stop that, or ask for another port", f"leave {name}_port out: devkit takes the next free one"],
+        )
+    port = asked if asked is not None else next_free(default, taken)
+    taken.add(port)
+    return port

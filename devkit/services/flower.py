@@ -1,0 +1,42 @@
+"""Flower, which watches the workers and keeps what it saw."""
+
+import sys
+
+from devkit.services.base import Project, agent_argv, run_order
+from devkit.stack.ports import HOST
+from devkit.stack.probes import http_answers
+from devkit.stack.service import Service
+
+AHEAD = ("celery.bin.celery", "flower.command", "celery.backends.redis", "kombu.transport.redis")
+SAVE_INTERVAL_MS = 5000
+
+
+def flower_argv(python: str) -> tuple[str, ...]:
+    """The command that starts Flower early."""
+    return agent_argv(python, "flower", AHEAD)
+
+
+def flower_service(
+    project: Project, port: int, *, installed: bool, broker: str, depends_on: tuple[str, ...]
+) -> Service:
+    """`installed`: in the project's environment; else devkit's own runs, which knows the broker but not the app.
+
+    Its HTTP API stays closed unless FLOWER_UNAUTHENTICATED_API is set in the environment.
+    """
+    argv = ["-A", str(project.celery)] if installed else ["-b", broker]
+    argv += [
+        "flower", f"--address={HOST}", f"--port={port}", "--enable_events=True",
+        "--persistent=True", f"--db={project.own_files('flower') / 'flower'}",
+        f"--state_save_interval={SAVE_INTERVAL_MS}",
+    ]  # fmt: skip
+    return Service(
+        name="flower",
+        argv=flower_argv(project.python if installed else sys.executable),
+        cwd=project.folder,
+        env=project.environ,
+        order=run_order(project, "celery", argv),
+        ready=http_answers(f"http://{HOST}:{port}/healthcheck"),
+        depends_on=depends_on,
+        url=f"http://{HOST}:{port}",
+        how="celery flower" if installed else "celery flower (devkit's own: the project has none)",
+    )

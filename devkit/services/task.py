@@ -1,0 +1,93 @@
+"""Sends a task for `devkit run`: with the running stack's broker, or else with the app's own."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.model.status import StackStatus
+from devkit.services.app import problem_error
+from devkit.services.base import AGENT
+from devkit.services.broker import masked
+from devkit.services.python import find_python
+from devkit.settings.discover import AppRef, find_celery, resolve_celery
+from devkit.settings.load import Settings
+from devkit.settings.paths import Paths
+from devkit.stack.control import ask
+
+
+def send(
+    settings: Settings,
+    paths: Paths,
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    queue: str | None,
+    wait: bool,
+) -> Iterator[dict[str, Any]]:
+    """Send the task; yields what `devkit.agent.send` tells: {"sent", "task"}, {"state", "info"}…, {"done"}.
+
+    Raises UsageError for a task or arguments that do not exist or fit, DevkitError where it cannot be sent.
+    """
+    options = settings.options
+    app = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
+    answer = ask(paths.socket, ask="status")
+    late = (StackStatus.from_wire(answer).environ or {}) if answer else {}
+    order = {
+        "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),
+        "queue": queue, "wait": wait,
+    }  # fmt: skip
+    python = find_python(settings.root, options.python, settings.environ)
+    with subprocess.Popen(
+        [python, str(AGENT), "send"],
+        cwd=app.folder,
+        env={**settings.environ, **late},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(order))
+        process.stdin.close()
+        try:
+            for line in process.stdout:
+                news = json.loads(line)
+                if "problem" in news:
+                    raise _in_words(news, task, app)
+                yield news
+        finally:
+            process.kill()
+    if process.returncode not in (0, -9):
+        raise DevkitError(f"sending {task} ended with exit code {process.returncode}, its output is above")
+
+
+def _in_words(problem: Mapping[str, Any], task: str, app: AppRef) -> DevkitError:
+    match problem["problem"]:
+        case "no task":
+            if matches := problem["matches"]:
+                return UsageError(f"several tasks end in '{task}'", looked=matches, mend=["name one of them"])
+            short = [name.rpartition(".")[2] for name in problem["names"]]
+            return UsageError(
+                f"{app} has no task '{task}'{did_you_mean(task, [*short, *problem['names']])}",
+                looked=[f"its tasks: {', '.join(problem['names']) or 'none'}"],
+            )
+        case "arguments":
+            return UsageError(
+                f"the arguments do not fit {problem['task']}: {problem['message']}",
+                mend=["give others with --args '[…]' or --kwargs '{…}'"],
+            )
+        case "not sent":
+            return DevkitError(
+                f"the broker {masked(problem['broker'])} does not answer: {problem['message']}",
+                mend=["start the stack: devkit up"],
+            )
+        case "no result backend":
+            return DevkitError(
+                f"the task was sent, but {app} has no result backend to wait for",
+                mend=["set one (result_backend in its configuration, or --result-backend with devkit up)", "--no-wait"],
+            )
+        case _:
+            return problem_error(problem, app)

@@ -1,0 +1,250 @@
+"""Settings from flags, the environment, `.env` files and `[tool.devkit]`, each with the place it came from.
+
+Order: flag > environment > `[tool.devkit]` in pyproject.toml > default. The environment includes `.env` and
+the `--env-file`; a variable that is really set wins over both, as with docker compose.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from devkit.errors import UsageError, did_you_mean
+from devkit.settings.options import Options, environment_name, known
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_environment(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(part, (str, int, float)) for part in value.values())
+
+
+# Each key of a service's table: what its value has to fulfil, and an example of one that does.
+SERVICE_KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "command": (
+        lambda value: _is_text(value) or (_is_strings(value) and value != []),
+        'command = "npm run dev"',
+    ),
+    "cwd": (_is_text, 'cwd = "frontend"'),
+    "env": (_is_environment, 'env = { NODE_ENV = "development" }'),
+    "ready": (_is_text, 'ready = "http://127.0.0.1:3000"'),
+    "depends_on": (_is_strings, 'depends_on = ["api"]'),
+}
+BUILT_IN_SERVICES = ("redis", "api", "worker", "flower", "beat")
+
+
+@dataclass(frozen=True)
+class ExtraService:
+    """One `[tool.devkit.services.NAME]` table."""
+
+    name: str
+    command: str | tuple[str, ...]
+    cwd: str | None
+    env: Mapping[str, str]
+    ready: str | None
+    depends_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What devkit is to do in one project.
+
+    `sources` maps each option's key to where its value came from, for people to read: "flag",
+    "DEVKIT_API", "pyproject.toml", "default". `environ` is what services get, `.env` included.
+    """
+
+    root: Path
+    options: Options
+    sources: Mapping[str, str]
+    environ: Mapping[str, str]
+    extra_services: tuple[ExtraService, ...]
+    fastapi_entrypoint: str | None
+
+
+def find_root(start: Path) -> Path:
+    """The project's folder: the nearest from `start` upwards with a pyproject.toml, else `start` itself."""
+    start = start.resolve()
+    return next((folder for folder in (start, *start.parents) if (folder / "pyproject.toml").is_file()), start)
+
+
+def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """The settings for the project around `start`; `flags` are the options given on the command line.
+
+    Raises UsageError for TOML that does not parse, an unknown key, a value of the wrong type, a missing env file.
+    """
+    root = find_root(start)
+    document, text = _read_pyproject(root / "pyproject.toml")
+    tool = _table(document, "tool")
+    table = dict(_table(tool, "devkit"))
+    services = _table(table, "services")
+    table.pop("services", None)
+    _reject_unknown_keys(table, text)
+
+    asked_env_file = flags.get("env_file") or environ.get("DEVKIT_ENV_FILE") or table.get("env_file")
+    merged = {**_env_files(root, asked_env_file), **environ}
+
+    types = get_type_hints(Options)
+    values: dict[str, Any] = {}
+    sources = {}
+    for option in fields(Options):
+        key, variable = option.name, environment_name(option.name)
+        if key in flags:
+            values[key], sources[key] = flags[key], "flag"
+        elif merged.get(variable):
+            values[key], sources[key] = _from_text(merged[variable], types[key], variable), variable
+        elif key in table:
+            where = f"{root / 'pyproject.toml'}, line {_line_of(text, key)}"
+            values[key], sources[key] = _checked(table[key], types[key], key, where), "pyproject.toml"
+        else:
+            sources[key] = "default"
+    return Settings(
+        root=root,
+        options=Options(**values),
+        sources=sources,
+        environ=merged,
+        extra_services=tuple(_extra_service(name, value, text) for name, value in services.items()),
+        fastapi_entrypoint=_table(tool, "fastapi").get("entrypoint"),
+    )
+
+
+def _read_pyproject(path: Path) -> tuple[dict[str, Any], str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text), text
+    except FileNotFoundError:
+        return {}, ""
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}", mend=["correct the line that it names"]) from error
+
+
+def _table(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = parent.get(key, {})
+    if not isinstance(value, dict):
+        raise UsageError(f"pyproject.toml: '{key}' has to be a table, like [tool.{key}], not {value!r}")
+    return value
+
+
+def _reject_unknown_keys(table: Mapping[str, Any], text: str) -> None:
+    for key in table:
+        if key not in known():
+            raise UsageError(
+                f"pyproject.toml, line {_line_of(text, key)}: unknown key '{key}' in [tool.devkit]"
+                + did_you_mean(key, [*known(), "services"]),
+                looked=[f"known keys: {', '.join([*known(), 'services'])}"],
+            )
+
+
+def _line_of(text: str, key: str, section: str = "tool.devkit") -> int:
+    """The line (from 1) where `key` is set in `[section]`: tomllib keeps no positions."""
+    inside = False
+    named = re.compile(rf"""\s*(?:[\w.\-"']+\.)?["']?{re.escape(key)}["']?\s*[=.]""")
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+            name = re.sub(r"[\"'\s]", "", header[1])
+            if name == f"{section}.{key}":
+                return number
+            inside = name == section or section.startswith(f"{name}.")
+        elif inside and named.match(line):
+            return number
+    return 1
+
+
+def _env_files(root: Path, asked: str | None) -> dict[str, str]:
+    """The variables of `.env` and of the file asked for; of two values the one asked for wins."""
+    paths = [path for path in [root / ".env"] if path.is_file()]
+    if asked:
+        path = root / Path(asked).expanduser()
+        if not path.is_file():
+            raise UsageError(f"there is no env file {path}", mend=["correct --env-file, DEVKIT_ENV_FILE or env_file"])
+        paths.append(path)
+    if not paths:
+        return {}
+    from dotenv import dotenv_values
+
+    found: dict[str, str] = {}
+    for path in paths:
+        try:
+            found |= {key: value for key, value in dotenv_values(path).items() if value is not None}
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read {path}: {error}", mend=["make it a readable UTF-8 file"]) from error
+    return found
+
+
+_WORDS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def _kind(hint: Any) -> type:
+    """The type that a value must have: `int | None` → int."""
+    kind: type = next((part for part in get_args(hint) if part is not type(None)), hint)
+    return kind
+
+
+def _from_text(text: str, hint: Any, variable: str) -> Any:
+    kind = _kind(hint)
+    readers: dict[type, Callable[[str], Any]] = {bool: lambda word: _WORDS[word.lower()]}
+    try:
+        return readers.get(kind, kind)(text)
+    except (KeyError, ValueError):
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise UsageError(
+            f"{variable} has to be {wanted}, not {text!r}", mend=[f"set {variable} right, or unset it"]
+        ) from None
+
+
+def _checked(value: Any, hint: Any, key: str, where: str) -> Any:
+    kind = _kind(hint)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a string in quotes"}[kind]
+        raise UsageError(f"{where}: '{key}' has to be {wanted}, not {value!r}")
+    return value
+
+
+def _extra_service(name: str, table: Any, text: str) -> ExtraService:
+    section = f"tool.devkit.services.{name}"
+    where = f"pyproject.toml, line {_line_of(text, name, 'tool.devkit.services')}: [{section}]"
+    if name in BUILT_IN_SERVICES:
+        raise UsageError(f"{where}: '{name}' is one of devkit's own services", mend=["give it another name"])
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise UsageError(f"{where}: a service's name has only letters, digits, '-', '_' and '.'")
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} has to be a table with a command")
+    for key, value in table.items():
+        at = f"pyproject.toml, line {_line_of(text, key, section)}"
+        if key not in SERVICE_KEYS:
+            raise UsageError(
+                f"{at}: unknown key '{key}' in [{section}]" + did_you_mean(key, tuple(SERVICE_KEYS)),
+                looked=[f"known keys: {', '.join(SERVICE_KEYS)}"],
+            )
+        fits, example = SERVICE_KEYS[key]
+        if not fits(value):
+            raise UsageError(f"{at}: '{key}' in [{section}] cannot be {value!r}", mend=[f"write it like {example}"])
+    if "command" not in table:
+        raise UsageError(f"{where} has no command", mend=['add one: command = "npm run dev"'])
+    command = table["command"]
+    return ExtraService(
+        name=name,
+        command=command if isinstance(command, str) else tuple(command),
+        cwd=table.get("cwd"),
+        env={key: str(value) for key, value in table.get("env", {}).items()},
+        ready=table.get("ready"),
+        depends_on=tuple(table.get("depends_on", ())),
+    )

@@ -1,0 +1,45 @@
+"""Every option, declared once: its key, type, default and help.
+
+The key names it everywhere: `api_port` in `[tool.devkit]`, `DEVKIT_API_PORT` in the environment. Command-line
+flags that set an option take their help from here too (`devkit.cli.options`).
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+def _option(default: Any, help_text: str) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True)
+class Options:
+    """One value for each option; `None` stands for "not set: discovered or left out"."""
+
+    celery: str | None = _option(None, "the Celery app, MODULE:ATTR (default: discovered)")
+    api: str | None = _option(None, "the FastAPI app, MODULE:ATTR (default: discovered)")
+    python: str | None = _option(None, "the interpreter that runs the project (default: its virtualenv's)")
+    broker: str | None = _option(None, "broker URL (default: the app's own if it answers, else an embedded Redis)")
+    result_backend: str | None = _option(None, "result backend URL (default: like the broker)")
+    api_port: int | None = _option(None, "port of the API (default: 8000, or the next free one)")
+    flower_port: int | None = _option(None, "port of Flower (default: 5555, or the next free one)")
+    redis_port: int | None = _option(None, "port of the embedded Redis (default: 6379, or the next free one)")
+    with_api: bool = _option(True, "start the API")
+    with_flower: bool = _option(True, "start Flower")
+    with_beat: bool = _option(True, "start beat when the app has a beat schedule")
+    concurrency: int | None = _option(None, "worker: number of child processes or threads (default: celery's)")
+    pool: str | None = _option(None, "worker: pool implementation: prefork, solo, threads, gevent, eventlet")
+    queues: str | None = _option(None, "worker: queues to consume from, comma separated (default: celery's)")
+    env_file: str | None = _option(None, "a file of environment variables, besides .env")
+    timeout: float = _option(60.0, "seconds that a service may take to become ready")
+    data_dir: str = _option(".devkit", "where logs and data are kept")
+
+
+def known() -> dict[str, str]:
+    """Each option's key with its help text, in the order of declaration."""
+    return {item.name: item.metadata["help"] for item in fields(Options)}
+
+
+def environment_name(key: str) -> str:
+    """The environment variable of an option: `api_port` → `DEVKIT_API_PORT`."""
+    return f"DEVKIT_{key.upper()}"

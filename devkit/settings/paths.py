@@ -1,0 +1,84 @@
+"""Where a project's files live: data beside the project, sockets and locks in the user's runtime folder."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from devkit.errors import DevkitError
+
+# sun_path has 108 bytes on Linux and 104 on macOS, the terminating zero included.
+SOCKET_PATH_BYTES = 103
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The two folders of one project's stack."""
+
+    data: Path
+    runtime: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket of the running stack."""
+        return self.runtime / "control.sock"
+
+
+def paths_for(root: Path, data_dir: str, environ: Mapping[str, str]) -> Paths:
+    """The project's folders; nothing is created. `data_dir` may be absolute or relative to `root`."""
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
+    homes = [Path(tempfile.gettempdir()) / f"devkit-{os.getuid()}", Path("/tmp") / f"devkit-{os.getuid()}"]  # noqa: S108 - make_private checks who owns it
+    if environ.get("XDG_RUNTIME_DIR"):
+        homes.insert(0, Path(environ["XDG_RUNTIME_DIR"]) / "devkit")
+    # A folder too deep for a socket's address is passed over, not an error: /tmp always fits.
+    runtime = next(home / name for home in homes if len(os.fsencode(home / name / "control.sock")) <= SOCKET_PATH_BYTES)
+    return Paths(data=root / Path(data_dir).expanduser(), runtime=runtime)
+
+
+def make_data(paths: Paths) -> None:
+    """Create the data folder, which ignores itself in git. Raises DevkitError where that is not possible."""
+    try:
+        paths.logs.mkdir(parents=True, exist_ok=True)
+        ignore = paths.data / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        if not os.access(paths.logs, os.W_OK):
+            raise PermissionError(13, "permission denied", str(paths.logs))
+        paths.data.chmod(0o700)
+    except OSError as error:
+        raise DevkitError(
+            f"cannot write to {paths.data}: {error.strerror}",
+            mend=[
+                "make the project's folder writable",
+                "or keep the data elsewhere: DEVKIT_DATA_DIR=/some/folder",
+            ],
+        ) from error
+
+
+def make_private(folder: Path) -> None:
+    """Create the runtime `folder` for this user alone (0700).
+
+    Raises DevkitError when somebody else owns it: under a shared temp folder anyone may have made it first.
+    """
+    try:
+        for part in (folder.parent, folder):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = part.lstat()
+            if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+                raise DevkitError(
+                    f"{part} belongs to somebody else",
+                    mend=["remove it, or set XDG_RUNTIME_DIR to a folder of yours"],
+                )
+            part.chmod(0o700)
+    except OSError as error:
+        raise DevkitError(
+            f"cannot make {folder}: {error.strerror}",
+            mend=["set XDG_RUNTIME_DIR to a folder that you can write to"],
+        ) from error

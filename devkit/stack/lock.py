@@ -1,0 +1,100 @@
+"""One stack a project: the lock that its supervisor holds, and what a crashed one left behind."""
+
+import fcntl
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from devkit.stack import sessions
+
+LOCK = "lock"
+RECORD = "services.json"
+
+
+class StackLock:
+    """The lock of one project, in its private runtime folder. The kernel drops it when its holder ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK
+        self._fd: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock; false when another process holds it."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        os.ftruncate(fd, 0)
+        os.write(fd, str(os.getpid()).encode())
+        self._fd = fd
+        return True
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def holder(self) -> int | None:
+        """The pid of the process that holds the lock, or None when nobody does."""
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            with suppress(ValueError):
+                return int(os.read(fd, 32))
+            return 0  # taken a moment ago, its pid not yet written
+        finally:
+            os.close(fd)
+        return None
+
+    def wait_until_free(self, timeout_s: float) -> bool:
+        """Wait for the holder to end; false when it still holds the lock after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while self.holder() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+
+def record(folder: Path, running: dict[str, int]) -> None:
+    """Note the running services' pids, for the start after a crash."""
+    import psutil
+
+    born = {}
+    for name, pid in running.items():
+        with suppress(psutil.Error):
+            born[name] = [pid, psutil.Process(pid).create_time()]
+    temporary = folder / f"{RECORD}.new"
+    temporary.write_text(json.dumps(born))
+    temporary.replace(folder / RECORD)
+
+
+def forget(folder: Path) -> None:
+    """The stack stopped as it should: it left nothing."""
+    (folder / RECORD).unlink(missing_ok=True)
+
+
+def clean_up(folder: Path, stack: str) -> list[str]:
+    """End what a crashed stack left running; returns it as "worker (pid 4711)". Only for the lock's holder."""
+    import psutil
+
+    ended = []
+    with suppress(OSError, ValueError):
+        for name, (pid, born) in json.loads((folder / RECORD).read_text()).items():
+            with suppress(psutil.Error):
+                # The same pid with another time of birth is somebody else's process.
+                if abs(psutil.Process(pid).create_time() - born) < 1:
+                    sessions.kill(pid)
+                    ended.append(f"{name} (pid {pid})")
+    ended += [f"pid {pid}" for pid in sessions.kill_strays(stack)]
+    forget(folder)
+    return ended

@@ -1,0 +1,46 @@
+"""All that can happen to a running stack. Everything arrives in one queue, and one loop decides."""
+
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A service answered for the first time; `pid` tells which of its processes."""
+
+    name: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A service's process ended; its output has been read to the end. `code` is as `subprocess` gives it."""
+
+    name: str
+    pid: int
+    code: int
+
+
+@dataclass(frozen=True)
+class Signalled:
+    """Somebody asked devkit itself to stop (SIGINT, SIGTERM, SIGHUP)."""
+
+    signum: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request over the control socket; the answer goes into `reply`."""
+
+    request: dict[str, Any]
+    reply: "SimpleQueue[dict[str, Any]]"
+
+
+@dataclass(frozen=True)
+class OutputLost:
+    """Nobody reads what devkit prints any more (`devkit up | head`)."""
+
+
+Message = Ready | Exited | Signalled | Asked | OutputLost
+Inbox = SimpleQueue[Message]

@@ -1,0 +1,66 @@
+"""Is a service there? Each check asks once, within a second, and returns true or false."""
+
+import http.client
+import os
+import socket
+import subprocess
+from contextlib import closing, suppress
+from urllib.parse import urlsplit
+
+from devkit.stack.service import Poll
+
+TIMEOUT_S = 1.0
+
+
+def http_answers(url: str, method: str = "GET") -> Poll:
+    """Ready when the URL gives any answer but a server error (5xx): "not found" shows a server that works."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+
+    def check() -> bool:
+        connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_S)
+        with suppress(OSError, http.client.HTTPException), closing(connection):
+            connection.request(method, parts.path or "/")
+            return connection.getresponse().status < 500
+        return False
+
+    return Poll(check, f"{method} {url}")
+
+
+def tcp_answers(host: str, port: int) -> Poll:
+    """Ready when the port accepts a connection."""
+
+    def check() -> bool:
+        with suppress(OSError), socket.create_connection((host, port), TIMEOUT_S):
+            return True
+        return False
+
+    return Poll(check, f"a connection to {host}:{port}")
+
+
+def redis_answers(port: int) -> Poll:
+    """Ready when Redis answers PING: while it loads its data it accepts connections but answers LOADING."""
+
+    def check() -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+        return False
+
+    return Poll(check, f"PING at 127.0.0.1:{port}")
+
+
+def command_succeeds(command: str, cwd: os.PathLike[str], env: dict[str, str]) -> Poll:
+    """Ready when the shell command ends with exit code 0, as a healthcheck of docker compose does."""
+
+    def check() -> bool:
+        with suppress(OSError, subprocess.TimeoutExpired):
+            ended = subprocess.run(
+                ["/bin/sh", "-c", command],
+                cwd=cwd, env=env, timeout=TIMEOUT_S * 5, check=False,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            return ended.returncode == 0
+        return False
+
+    return Poll(check, f"success of `{command}`")

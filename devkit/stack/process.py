@@ -1,0 +1,130 @@
+"""One process of a service: started in a session of its own, its output followed to the end."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any, BinaryIO
+
+from devkit.errors import DevkitError
+from devkit.stack import sessions
+
+NOTIFY_FD = "DEVKIT_NOTIFY_FD"
+CHUNK_BYTES = 65536
+# How long the end of a service may take after its main process ended: until its output is read and the rest of
+# its session is gone.
+AFTERMATH_S = 2.0
+
+
+class Process:
+    """A started process.
+
+    With `talks` its standard input takes one order (`say`), and a pipe whose number it finds in the environment
+    variable DEVKIT_NOTIFY_FD brings back one JSON object a line (`answer`).
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        talks: bool = False,
+        stdin_open: bool = False,
+    ) -> None:
+        """Raises DevkitError where the program cannot be started."""
+        environ = dict(env)
+        notify: int | None = None
+        self._answers: BinaryIO | None = None
+        if talks:
+            answers, notify = os.pipe()
+            self._answers = os.fdopen(answers, "rb")
+            environ[NOTIFY_FD] = str(notify)
+        try:
+            self._popen = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env=environ,
+                stdin=subprocess.PIPE if talks or stdin_open else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                start_new_session=True,
+                pass_fds=() if notify is None else (notify,),
+            )
+        except OSError as error:
+            if self._answers is not None:
+                self._answers.close()
+            missing = error.filename or argv[0]
+            raise DevkitError(f"cannot run {argv[0]}: {missing}: {error.strerror}") from error
+        finally:
+            if notify is not None:
+                os.close(notify)
+        self.pid = self._popen.pid
+        self.started_at = time.monotonic()
+
+    def follow(self, on_output: Callable[[bytes], None], on_exit: Callable[[int], None]) -> None:
+        """Hand every chunk of output to `on_output`, then the exit code to `on_exit`, both in threads."""
+        reader = Thread(target=self._read, args=(on_output,), name=f"output of {self.pid}", daemon=True)
+        reader.start()
+        Thread(target=self._wait, args=(reader, on_exit), name=f"exit of {self.pid}", daemon=True).start()
+
+    def say(self, order: bytes) -> None:
+        """Give the process its order on standard input and close that. A process that is gone says so by its exit."""
+        assert self._popen.stdin is not None
+        with suppress(OSError):
+            self._popen.stdin.write(order)
+            self._popen.stdin.flush()
+
+    def end_orders(self) -> None:
+        """Close its standard input: there will be no order, or no further one."""
+        if self._popen.stdin is not None:
+            with suppress(OSError):
+                self._popen.stdin.close()
+
+    def answer(self, timeout_s: float | None = None) -> dict[str, Any] | None:
+        """The next thing that the process says on its notify pipe; None when it ended, or said nothing in time."""
+        if self._answers is None or not select.select([self._answers], [], [], timeout_s)[0]:
+            return None
+        line = self._answers.readline()
+        if not line:
+            return None
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def signal(self, signum: int, *, group: bool = False) -> None:
+        """Send a signal to the process, or to its whole group; quietly nothing where it is gone."""
+        if signum == signal.SIGKILL:
+            sessions.kill(self.pid)
+        with suppress(OSError):
+            if group:
+                os.killpg(self.pid, signum)
+            else:
+                self._popen.send_signal(signum)
+
+    def wait(self) -> int:
+        """Wait until it ended and nothing of its session is left; returns the exit code."""
+        code = self._popen.wait()
+        self.end_orders()
+        deadline = time.monotonic() + AFTERMATH_S
+        sessions.kill(self.pid)
+        while sessions.members(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return code
+
+    def _read(self, on_output: Callable[[bytes], None]) -> None:
+        assert self._popen.stdout is not None
+        with self._popen.stdout as output:
+            while chunk := os.read(output.fileno(), CHUNK_BYTES):
+                on_output(chunk)
+
+    def _wait(self, reader: Thread, on_exit: Callable[[int], None]) -> None:
+        code = self.wait()
+        reader.join(AFTERMATH_S)
+        on_exit(code)

@@ -1,0 +1,347 @@
+"""Keeps a project's services running: one loop that decides, fed by one queue of messages.
+
+Threads read output, wait for exits, ask for readiness and listen on the control socket; each only puts a message
+into the queue. What happens to a service is decided here and nowhere else.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from queue import Empty
+from typing import Protocol
+
+from devkit.errors import DevkitError
+from devkit.model.status import ServiceStatus, State
+from devkit.stack.messages import Asked, Exited, Inbox, Message, OutputLost, Ready, Signalled
+from devkit.stack.restarts import Restarts
+from devkit.stack.service import Finish, Service
+
+TERM_AFTER_S = 2.0  # from SIGTERM to SIGKILL
+EXIT_INTERRUPTED = 130
+
+
+class Phase(Enum):
+    """Where a service is in its life."""
+
+    WAITING = auto()  # for what it depends on
+    STARTING = auto()
+    READY = auto()
+    STOPPING = auto()
+    PAUSING = auto()  # crashed, starts again in a moment
+    FAILED = auto()
+    STOPPED = auto()
+
+
+STATES: Mapping[Phase, State] = {
+    Phase.WAITING: "starting",
+    Phase.STARTING: "starting",
+    Phase.READY: "ready",
+    Phase.STOPPING: "stopped",
+    Phase.PAUSING: "starting",
+    Phase.FAILED: "failed",
+    Phase.STOPPED: "stopped",
+}
+RUNNING = (Phase.STARTING, Phase.READY, Phase.STOPPING)
+
+
+class Running(Protocol):
+    """What the supervisor needs of a started process; `started_at` is on the supervisor's clock."""
+
+    pid: int
+    started_at: float
+
+    def signal(self, signum: int, *, group: bool = False) -> None: ...
+
+
+Spawn = Callable[[Service], Running]
+
+
+class Reporter(Protocol):
+    """Tells people what happens; every method returns at once."""
+
+    def ready(self, name: str) -> None: ...
+    def all_ready(self, services: Sequence[ServiceStatus]) -> None: ...
+    def notice(self, text: str) -> None: ...
+    def stopping(self) -> None: ...
+    def failed(self, error: DevkitError) -> None: ...
+    def tail(self, name: str) -> str: ...
+
+
+@dataclass
+class _Unit:
+    """A service and where it is."""
+
+    service: Service
+    phase: Phase = Phase.WAITING
+    process: Running | None = None
+    started_at: float = 0.0
+    ready_s: float | None = None
+    generation: int = 0
+    restarts: int = 0
+    note: str = ""
+    then: Phase = Phase.STOPPED  # what follows once it has stopped
+    deadline: float | None = None  # when the phase has lasted too long
+    kills: list[int] = field(default_factory=list)  # signals still to send while it does not stop
+    crashes: Restarts = field(default_factory=Restarts)
+
+
+class Supervisor:
+    """Runs services until they are asked to stop; `run` returns the exit code."""
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        *,
+        spawn: Spawn,
+        inbox: Inbox,
+        reporter: Reporter,
+        start_timeout_s: float,
+        answer: Callable[[Sequence[ServiceStatus]], dict[str, object]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`spawn` starts a service's process and sees to its messages; `answer` makes the reply to a status
+        request from the services' states; `clock` gives seconds."""
+        self._units = {service.name: _Unit(service) for service in services}
+        self._spawn = spawn
+        self._inbox = inbox
+        self._reporter = reporter
+        self._start_timeout_s = start_timeout_s
+        self._answer = answer
+        self._clock = clock
+        self._up = False  # all were ready once
+        self._stopping = False
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Start all, keep them running, and return when all are stopped.
+
+        0: stopped on request. 1: a service did not become ready. 130: interrupted a second time.
+        """
+        while True:
+            self._advance()
+            if self._stopping and not any(unit.phase in RUNNING for unit in self._units.values()):
+                return self._exit_code
+            with suppress(Empty):
+                self._handle(self._inbox.get(timeout=self._until_next_deadline()))
+
+    def statuses(self) -> list[ServiceStatus]:
+        """Where each service is, for people and for `status --json`."""
+        return [
+            ServiceStatus(
+                name=unit.service.name,
+                state=STATES[unit.phase],
+                pid=unit.process.pid if unit.process and unit.phase in RUNNING else None,
+                url=unit.service.url,
+                ready_s=None if unit.ready_s is None else round(unit.ready_s, 3),
+                restarts=unit.restarts,
+                generation=unit.generation,
+                note=unit.note,
+                how=unit.service.how,
+            )
+            for unit in self._units.values()
+        ]
+
+    # What is due now
+
+    def _until_next_deadline(self) -> float | None:
+        deadlines = [unit.deadline for unit in self._units.values() if unit.deadline is not None]
+        return max(0.0, min(deadlines) - self._clock()) if deadlines else None
+
+    def _advance(self) -> None:
+        now = self._clock()
+        for unit in self._units.values():
+            if unit.deadline is not None and now >= unit.deadline:
+                self._overdue(unit)
+        if self._stopping:
+            for unit in self._units.values():
+                if unit.phase not in (Phase.STOPPING, Phase.FAILED) and not self._has_running_dependents(unit):
+                    self._stop(unit, then=Phase.STOPPED)
+            return
+        for unit in self._units.values():
+            if unit.phase is Phase.WAITING and self._dependencies_ready(unit):
+                self._start(unit)
+        if not self._up and all(unit.phase is Phase.READY for unit in self._units.values()):
+            self._up = True
+            self._reporter.all_ready(self.statuses())
+
+    def _overdue(self, unit: _Unit) -> None:
+        unit.deadline = None
+        if unit.phase is Phase.PAUSING:
+            unit.phase = Phase.WAITING
+        elif unit.phase is Phase.STOPPING:
+            self._send_next_signal(unit)
+        elif unit.phase is Phase.STARTING:
+            problem = f"{unit.service.name} did not become ready in {self._start_timeout_s:g} s"
+            waited_for = getattr(unit.service.ready, "what", "")
+            self._give_up(unit, problem, [f"devkit waited for {waited_for}; more time: --timeout SECONDS"])
+
+    def _dependencies_ready(self, unit: _Unit) -> bool:
+        return all(self._units[name].phase is Phase.READY for name in unit.service.depends_on if name in self._units)
+
+    def _has_running_dependents(self, unit: _Unit) -> bool:
+        return any(
+            unit.service.name in other.service.depends_on and other.phase in RUNNING for other in self._units.values()
+        )
+
+    # What happens to one service
+
+    def _start(self, unit: _Unit) -> None:
+        unit.started_at = self._clock()
+        unit.ready_s = None
+        unit.generation += 1
+        if unit.service.external:
+            unit.phase = Phase.READY
+            return
+        try:
+            unit.process = self._spawn(unit.service)
+        except DevkitError as error:
+            self._crashed(unit, error.what)
+            return
+        unit.phase = Phase.STARTING
+        unit.deadline = unit.started_at + self._start_timeout_s
+        unit.started_at = unit.process.started_at
+
+    def _became_ready(self, unit: _Unit) -> None:
+        unit.phase = Phase.READY
+        unit.deadline = None
+        unit.ready_s = self._clock() - unit.started_at
+        unit.note = ""
+        self._reporter.ready(unit.service.name)
+        if self._up:
+            self._reporter.notice(f"{unit.service.name} is ready after {unit.ready_s:.1f} s")
+
+    def _stop(self, unit: _Unit, *, then: Phase) -> None:
+        """Ask a service to stop: SIGINT, SIGTERM, SIGKILL, each when the one before had no effect in time."""
+        unit.then = then
+        if unit.phase is Phase.STOPPING:
+            return
+        if unit.process is None:
+            unit.phase, unit.deadline = then, None
+            return
+        unit.phase = Phase.STOPPING
+        unit.kills = [int(signal.SIGINT), int(signal.SIGTERM), int(signal.SIGKILL)]
+        self._send_next_signal(unit)
+
+    def _send_next_signal(self, unit: _Unit) -> None:
+        assert unit.process is not None
+        if not unit.kills:
+            return
+        signum = unit.kills.pop(0)
+        if signum == signal.SIGKILL:
+            self._reporter.notice(f"{unit.service.name} ignores SIGINT and SIGTERM: killed")
+        unit.process.signal(signum, group=unit.service.signal_group)
+        patience = {int(signal.SIGINT): unit.service.grace_s, int(signal.SIGTERM): TERM_AFTER_S}.get(signum)
+        unit.deadline = None if patience is None else self._clock() + patience
+
+    def _exited(self, unit: _Unit, code: int) -> None:
+        unit.process = None
+        unit.deadline = None
+        if unit.phase is Phase.STOPPING:
+            unit.phase = unit.then
+        elif isinstance(unit.service.ready, Finish) and code == 0:
+            self._became_ready(unit)
+            unit.note = "finished"
+        else:
+            self._crashed(unit, f"{unit.service.name} {describe_exit(code)}")
+
+    def _crashed(self, unit: _Unit, what: str) -> None:
+        """A process ended that nobody asked to end, or could not be started at all."""
+        if not self._up:
+            self._give_up(unit, what, [])
+            return
+        delay = unit.crashes.crashed(self._clock() - unit.started_at)
+        if delay is None:
+            self._give_up(unit, f"{what}, again and again", [])
+            return
+        unit.restarts += 1
+        unit.phase = Phase.PAUSING
+        unit.note = what
+        unit.deadline = self._clock() + delay
+        self._reporter.notice(f"{what}; it starts again in {delay:g} s")
+
+    def _give_up(self, unit: _Unit, problem: str, mend: Sequence[str]) -> None:
+        """The service will not run. While all start, that ends the whole start; later the others go on."""
+        name = unit.service.name
+        mend = [*mend, f"read all of its output: devkit logs {name}"]
+        if self._up:
+            mend.append(f"start it again: devkit restart {name}")
+        if self._exit_code == 0:  # of several that fail to start the first one is the news
+            self._reporter.failed(DevkitError(problem, excerpt=self._reporter.tail(name), mend=mend))
+        unit.note = problem
+        self._stop(unit, then=Phase.FAILED)
+        if not self._up:
+            self._exit_code = 1
+            self._stopping = True
+
+    # Messages
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Ready(name, pid) if self._is_current(name, pid) and self._units[name].phase is Phase.STARTING:
+                self._became_ready(self._units[name])
+            case Exited(name, pid, code) if self._is_current(name, pid):
+                self._exited(self._units[name], code)
+            case Signalled():
+                self._interrupted()
+            case OutputLost():
+                self._begin_stop()
+            case Asked(request, reply):
+                reply.put(self._answer_to(request))
+            case _:
+                pass  # news of a process that is not the current one any more
+
+    def _is_current(self, name: str, pid: int) -> bool:
+        process = self._units[name].process
+        return process is not None and process.pid == pid
+
+    def _begin_stop(self) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._reporter.stopping()
+
+    def _interrupted(self) -> None:
+        if not self._stopping:
+            self._begin_stop()
+            return
+        self._exit_code = EXIT_INTERRUPTED
+        for unit in self._units.values():
+            if unit.phase in RUNNING and unit.process:
+                unit.phase = Phase.STOPPING
+                unit.kills = []
+                unit.deadline = None
+                unit.process.signal(signal.SIGKILL)
+
+    def _answer_to(self, request: Mapping[str, object]) -> dict[str, object]:
+        match request:
+            case {"ask": "status"}:
+                return self._answer(self.statuses())
+            case {"ask": "stop"}:
+                self._begin_stop()
+                return {}
+            case {"ask": "restart", "services": [*names]}:
+                return self._restart([str(name) for name in names])
+            case _:
+                return {"error": "this stack runs another version of devkit: stop it with Ctrl-C or devkit down"}
+
+    def _restart(self, names: Sequence[str]) -> dict[str, object]:
+        for name in names:
+            if name not in self._units:
+                return {"error": f"there is no service '{name}' in this stack"}
+            if self._units[name].service.external:
+                return {"error": f"{name} is not devkit's to restart: {self._units[name].service.how}"}
+        for name in names:
+            unit = self._units[name]
+            unit.crashes = Restarts()
+            self._stop(unit, then=Phase.WAITING)
+        return {}
+
+
+def describe_exit(code: int) -> str:
+    """An exit code in words: -9 → "was killed by SIGKILL"."""
+    if code < 0:
+        with suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"

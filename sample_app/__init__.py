@@ -1,0 +1,1 @@
+"""A small FastAPI + Celery application: something to run, break and debug."""
