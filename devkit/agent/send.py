@@ -6,6 +6,7 @@ then "done"; or a "problem".
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ NO_WORKER_AFTER_S = 2.0
 
 def main() -> None:
     """Send what the order on standard input says."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # devkit, which gets the same Ctrl-C, ends this process
     order = json.load(sys.stdin)
     # What the project prints on import is not ours to tell: it goes to standard error.
     answers = os.fdopen(os.dup(1), "w")

@@ -60,4 +60,4 @@ def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
     target = io.StringIO()
     Console(file=target, force_terminal=colour, no_color=not colour, width=width, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in target.getvalue().splitlines())
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()).strip("\n")

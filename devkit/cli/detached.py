@@ -18,8 +18,8 @@ POLL_S = 0.03
 
 
 def inside() -> bool:
-    """True in the process that runs the stack for an `up -d`."""
-    return INSIDE in os.environ
+    """True in the process that runs the stack for an `up -d`. Asked once: the services are not to inherit the mark."""
+    return os.environ.pop(INSIDE, None) is not None
 
 
 def start(project: Project) -> int:

@@ -1,10 +1,13 @@
 """`devkit down`: stop the stack, also what a crashed one left."""
 
+import time
+
 import click
 
 from devkit.cli.base import Globals, Project, global_options
 
 TIMEOUT_S = 60.0
+POLL_S = 0.05
 
 
 @click.command()
@@ -27,8 +30,11 @@ def down(given: Globals) -> int:
         say(f"ended what a crash had left running: {', '.join(left)}" if left else "no stack runs here")
         return 0
     pid = only_one.holder()
-    ask(paths.socket, ask="stop")
-    if not only_one.wait_until_free(TIMEOUT_S):
+    deadline = time.monotonic() + TIMEOUT_S
+    # A stack that is just being assembled does not answer yet.
+    while ask(paths.socket, ask="stop") is None and only_one.holder() is not None and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    if not only_one.wait_until_free(deadline - time.monotonic()):
         raise DevkitError(
             f"the stack (pid {pid}) has not stopped in {TIMEOUT_S:g} s",
             mend=["see what still runs: devkit status", f"kill it, its services follow: kill -9 {pid}"],

@@ -31,16 +31,17 @@ def up(given: Globals, /, service: tuple[str, ...], detach: bool, **flags: objec
 
     Naming services starts those, and what they need.
     """
-    project = Project(given, **flags)
     from devkit.cli import detached
     from devkit.cli.report import Report
     from devkit.services import stack
 
-    if detach and not detached.inside():
+    quiet = detached.inside()
+    project = Project(given, **flags)
+    if detach and not quiet:
         return detached.start(project)
     return stack.run(
         project.settings,
         project.paths,
         service,
-        lambda names, inbox: Report(project.paths, names, inbox, quiet=detached.inside()),
+        lambda names, inbox: Report(project.paths, names, inbox, quiet=quiet),
     )

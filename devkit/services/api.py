@@ -1,5 +1,6 @@
 """The FastAPI application, served by uvicorn."""
 
+from devkit.errors import UsageError
 from devkit.services.base import Project, agent_argv, run_order
 from devkit.settings.discover import AppRef
 from devkit.stack.ports import HOST
@@ -16,8 +17,16 @@ def api_argv(python: str) -> tuple[str, ...]:
     return agent_argv(python, "api", AHEAD)
 
 
-def api_service(project: Project, app: AppRef, port: int, depends_on: tuple[str, ...]) -> Service:
-    """Ready when it answers HTTP. HEAD / runs middleware at most: FastAPI's own routes do not take it."""
+def api_service(project: Project, app: AppRef, port: int, depends_on: tuple[str, ...], *, installed: bool) -> Service:
+    """Ready when it answers HTTP. HEAD / runs middleware at most: FastAPI's own routes do not take it.
+
+    Raises UsageError when the project has no uvicorn `installed`.
+    """
+    if not installed:
+        raise UsageError(
+            f"{project.python} has no uvicorn to serve {app}",
+            mend=[f"{project.python} -m pip install uvicorn", "or leave the API out: --no-api"],
+        )
     argv = [str(app), "--host", HOST, "--port", str(port), "--timeout-graceful-shutdown", str(GRACE_S)]
     return Service(
         name="api",

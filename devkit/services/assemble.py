@@ -11,9 +11,9 @@ from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import ServiceStatus, StackStatus
 from devkit.services.api import api_argv, api_service
 from devkit.services.app import ask_facts
-from devkit.services.base import Project, choose_port
+from devkit.services.base import Ports, Project
 from devkit.services.beat import beat_service
-from devkit.services.broker import choose, masked
+from devkit.services.broker import Choice, choose, masked
 from devkit.services.extra import extra_service
 from devkit.services.flower import flower_argv, flower_service
 from devkit.services.python import find_python
@@ -26,7 +26,6 @@ from devkit.stack import sessions
 from devkit.stack.process import Process
 from devkit.stack.service import Service
 
-PORTS = {"redis": 6379, "api": 8000, "flower": 5555}
 BROKER_NAMES = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq", "pyamqp": "rabbitmq"}
 
 
@@ -55,11 +54,12 @@ class EarlyProcesses:
 
 @dataclass
 class Stack:
-    """The assembled services, with what `status` and `run` want to know beside them."""
+    """The assembled services, with what `status` and `run` want to know beside them, and `notes` for the user."""
 
     project: Project
     services: list[Service]
     facts: Mapping[str, Any]
+    notes: list[str]
     started_at: float = field(default_factory=time.monotonic)
 
     def status(self, pid: int, services: Sequence[ServiceStatus]) -> StackStatus:
@@ -102,30 +102,40 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
 
     celery = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
     api = _find_api(settings) if "api" in on else None
-    taken: set[int] = set()
-    ports = {name: choose_port(name, getattr(options, f"{name}_port"), port, taken) for name, port in PORTS.items()}
-
-    asked = {"CELERY_BROKER_URL": options.broker, "CELERY_RESULT_BACKEND": options.result_backend}
-    facts = ask_facts(asker, celery, {key: url for key, url in asked.items() if url}, options.timeout)
-    choice = choose(facts, options.broker, options.result_backend, ports["redis"], paths.data / "redis")
+    asked = Choice(options.broker, options.result_backend)
+    facts = ask_facts(asker, celery, asked.environ(), options.timeout)
+    ports = Ports(options)
+    choice = choose(facts, options.broker, options.result_backend, paths.data / "redis", lambda: ports.choose("redis"))
     project = Project(settings, paths, python, celery, environ, choice.environ())
 
+    notes = []
+    if "api" in on and not api:
+        notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
+    services = _services(project, facts, choice, ports, api, on)
+    return Stack(project, _with_dependencies(services, wanted), facts, notes)
+
+
+def _services(
+    project: Project, facts: Mapping[str, Any], choice: Choice, ports: Ports, api: AppRef | None, on: set[str]
+) -> list[Service]:
+    """All services that the project can have: the broker first, which the others depend on."""
     broker = choice.broker or facts["broker"]
-    first = redis_service(project, ports["redis"]) if choice.embedded else _own_broker(project, broker)
-    services = [first]
-    after = (first.name,)
+    services = [redis_service(project, choice.embedded_port, choice.why)] if choice.embedded_port else []
+    if not choice.why:
+        services.append(_own_broker(project, broker, alone=not services))
+    after = tuple(service.name for service in services)
     if api:
-        services.append(api_service(project, api, ports["api"], after))
+        services.append(api_service(project, api, ports.choose("api"), after, installed=facts["uvicorn"]))
     services.append(worker_service(project, after))
     if "beat" in on and facts["beat"]:
         services.append(beat_service(project, after))
     if "flower" in on:
         services.append(
-            flower_service(project, ports["flower"], installed=facts["flower"], broker=broker, depends_on=after)
+            flower_service(project, ports.choose("flower"), after, installed=facts["flower"], broker=broker)
         )
-    names = [service.name for service in services] + [extra.name for extra in settings.extra_services]
-    services += [extra_service(project, extra, names) for extra in settings.extra_services]
-    return Stack(project, _with_dependencies(services, wanted), facts)
+    extras = project.settings.extra_services
+    names = [service.name for service in services] + [extra.name for extra in extras]
+    return services + [extra_service(project, extra, names) for extra in extras]
 
 
 def _switched_on(settings: Settings, wanted: Sequence[str]) -> set[str]:
@@ -147,11 +157,11 @@ def _find_api(settings: Settings) -> AppRef | None:
     return resolve_fastapi(settings.root, spec) if spec else find_fastapi(settings.root)
 
 
-def _own_broker(project: Project, url: str) -> Service:
-    """The broker that the app uses and that runs already: shown, not started."""
+def _own_broker(project: Project, url: str, *, alone: bool) -> Service:
+    """The broker that the app uses and that runs already: shown, not started; `alone`: without an embedded Redis."""
     scheme = url.partition(":")[0].partition("+")[0]
     return Service(
-        name=BROKER_NAMES.get(scheme, "broker"),
+        name=BROKER_NAMES.get(scheme, "broker") if alone else "broker",
         argv=(),
         cwd=project.folder,
         env={},
@@ -177,5 +187,18 @@ def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[S
                 choose_one(dependency, (*path, name))
 
     for name in wanted or by_name:
+        if name not in by_name:
+            raise UsageError(
+                f"'{name}' is not part of this stack: {_absent(name)}", looked=[f"it has {', '.join(by_name)}"]
+            )
         choose_one(name, ())
     return [service for service in services if service.name in chosen]
+
+
+def _absent(name: str) -> str:
+    reasons = {
+        "redis": "the app's own broker is used",
+        "api": "no FastAPI app was found, or it is switched off",
+        "beat": "the app has no beat schedule, or it is switched off",
+    }
+    return reasons.get(name, "it is switched off")

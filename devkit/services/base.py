@@ -9,9 +9,11 @@ from pathlib import Path
 from devkit.errors import DevkitError
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
+from devkit.settings.options import Options
 from devkit.settings.paths import Paths
-from devkit.stack.ports import HOST, holder, is_free, next_free
+from devkit.stack.ports import holder, is_free, next_free
 
+USUAL_PORTS = {"redis": 6379, "api": 8000, "flower": 5555}
 AGENT = Path(__file__).parents[1] / "agent"
 
 
@@ -56,16 +58,26 @@ def run_order(project: Project, module: str, argv: list[str], folder: Path | Non
     )
 
 
-def choose_port(name: str, asked: int | None, default: int, taken: set[int]) -> int:
-    """The port for a service, added to `taken`: the one asked for, or the first free one from the default on.
+class Ports:
+    """Hands out the ports of one stack."""
 
-    Raises DevkitError when the one asked for is in use, naming who holds it.
-    """
-    if asked is not None and (asked in taken or not is_free(asked)):
-        raise DevkitError(
-            f"port {asked}, asked for by {name}_port, is taken by {holder(asked)} on {HOST}",
-            mend=["stop that, or ask for another port", f"leave {name}_port out: devkit takes the next free one"],
-        )
-    port = asked if asked is not None else next_free(default, taken)
-    taken.add(port)
-    return port
+    def __init__(self, options: Options) -> None:
+        self._asked = {"redis": options.redis_port, "api": options.api_port, "flower": options.flower_port}
+        self._taken = {port for port in self._asked.values() if port is not None}
+
+    def choose(self, name: str) -> int:
+        """The port for a service: the one asked for, or the first free one from its usual one on.
+
+        Raises DevkitError when the one asked for is in use, naming who holds it.
+        """
+        asked = self._asked[name]
+        if asked is None:
+            port = next_free(USUAL_PORTS[name], self._taken)
+            self._taken.add(port)
+            return port
+        if not is_free(asked):
+            raise DevkitError(
+                f"port {asked}, asked for by {name}_port, is taken by {holder(asked)}",
+                mend=["stop that, or ask for another port", f"leave {name}_port out: devkit takes the next free one"],
+            )
+        return asked

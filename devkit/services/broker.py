@@ -1,6 +1,7 @@
 """Which broker and result backend a stack uses: the app's own where they answer, else an embedded Redis."""
 
 import socket
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,13 @@ LOOPBACK = ("localhost", HOST, "::1")
 class Choice:
     """`broker` and `result_backend` are the URLs that services get; None leaves the app its own.
 
-    `embedded` says whether a Redis has to be started; `why` it has to, for the table.
+    `embedded_port` is that of the Redis which has to be started, if one has to; `why` is why it takes the place of
+    the app's own broker.
     """
 
     broker: str | None
     result_backend: str | None
-    embedded: bool
+    embedded_port: int | None = None
     why: str = ""
 
     def environ(self) -> dict[str, str]:
@@ -37,13 +39,14 @@ class Choice:
         return found
 
 
-def choose(facts: dict[str, Any], asked_broker: str | None, asked_backend: str | None, port: int, data: Path) -> Choice:
+def choose(
+    facts: Mapping[str, Any], asked_broker: str | None, asked_backend: str | None, data: Path, port: Callable[[], int]
+) -> Choice:
     """Decide from the app's facts (`devkit.agent.describe`), which tell what answered.
 
-    `port` is the embedded Redis's, should it be needed, `data` its folder. Raises DevkitError when a URL that was
-    asked for does not answer.
+    `data` is the embedded Redis's folder; `port` gives its port, and is called only if it is needed. Raises
+    DevkitError when a URL that was asked for does not answer.
     """
-    embedded = f"redis://{HOST}:{port}"
     for name, asked, error in (
         ("broker", asked_broker, facts["broker_error"]),
         ("result backend", asked_backend, facts["result_backend_error"]),
@@ -53,17 +56,24 @@ def choose(facts: dict[str, Any], asked_broker: str | None, asked_backend: str |
                 f"the {name} {masked(asked)} does not answer: {error}",
                 mend=["start it, or correct the URL", "leave it out: devkit starts a Redis of its own"],
             )
-    broker, backend, why = asked_broker, asked_backend, ""
+    no_broker = no_backend = ""
     if not asked_broker:
-        problem = facts["broker_error"] or _belongs_to_another_stack(facts["broker"], data)
-        if problem:
-            broker, why = f"{embedded}/0", f"{masked(facts['broker'])}: {problem}"
+        no_broker = facts["broker_error"] or _belongs_to_another_stack(facts["broker"], data)
     if not asked_backend:
-        own = facts["result_backend"]
-        moved = own and own.startswith("redis") and _belongs_to_another_stack(own, data)
-        if facts["result_backend_error"] or moved or (own is None and why):
-            backend, why = f"{embedded}/1", why or f"{masked(own)}: {facts['result_backend_error'] or moved}"
-    return Choice(broker, backend, embedded=bool(why), why=why)
+        if own := facts["result_backend"]:
+            no_backend = facts["result_backend_error"] or _belongs_to_another_stack(own, data)
+        elif no_broker:
+            no_backend = "the app has none"  # with one, `devkit run` and others can show results
+    if not (no_broker or no_backend):
+        return Choice(asked_broker, asked_backend)
+    embedded_port = port()
+    embedded = f"redis://{HOST}:{embedded_port}"
+    return Choice(
+        broker=f"{embedded}/0" if no_broker else asked_broker,
+        result_backend=f"{embedded}/1" if no_backend else asked_backend,
+        embedded_port=embedded_port,
+        why=no_broker and f"{masked(facts['broker'])}: {no_broker}",
+    )
 
 
 def masked(url: str) -> str:

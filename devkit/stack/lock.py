@@ -11,6 +11,8 @@ from devkit.stack import sessions
 
 LOCK = "lock"
 RECORD = "services.json"
+# To look whether anyone holds the lock (`holder`) takes it for a moment: a start meanwhile tries again this long.
+LOOK_S = 0.1
 
 
 class StackLock:
@@ -23,11 +25,16 @@ class StackLock:
     def acquire(self) -> bool:
         """Take the lock; false when another process holds it."""
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
-            return False
+        deadline = time.monotonic() + LOOK_S
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    os.close(fd)
+                    return False
+                time.sleep(0.01)
         os.ftruncate(fd, 0)
         os.write(fd, str(os.getpid()).encode())
         self._fd = fd
