@@ -9,6 +9,7 @@ from devkit.cli.console import error_text, service_table, wants_colour
 from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus
 from devkit.settings.paths import Paths
+from devkit.stack.excerpt import excerpt
 from devkit.stack.logfile import LogFile
 from devkit.stack.messages import Inbox, OutputLost
 from devkit.stack.printer import Printer
@@ -29,7 +30,8 @@ class Report:
             colour=wants_colour(sys.stdout),
             on_lost=lambda: inbox.put(OutputLost()),
         )
-        # The table will need it; by then it is there.
+        self.notice(f"starting {', '.join(names)}")
+        # rich is imported now, while the services start, not when the table is due.
         Thread(target=service_table, args=([],), kwargs={"with_state": False}, daemon=True).start()
 
     def __enter__(self) -> "Report":
@@ -78,5 +80,5 @@ class Report:
         self._printer.say(error_text(error, colour=wants_colour(sys.stderr)) + "\n", STDERR)
 
     def tail(self, name: str) -> str:
-        """The last lines of a service."""
-        return self._logs[name].tail(TAIL_LINES) if name in self._logs else ""
+        """The last lines of a service, for an error about it."""
+        return excerpt(self._logs[name].tail(), TAIL_LINES)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from devkit.errors import DevkitError
+from devkit.errors import DevkitError, UsageError
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
@@ -75,6 +75,8 @@ class Ports:
             port = next_free(USUAL_PORTS[name], self._taken)
             self._taken.add(port)
             return port
+        if list(self._asked.values()).count(asked) > 1:
+            raise UsageError(f"port {asked} is asked for twice", mend=[f"correct {name}_port, or leave it out"])
         if not is_free(asked):
             raise DevkitError(
                 f"port {asked}, asked for by {name}_port, is taken by {holder(asked)}",

@@ -36,6 +36,8 @@ class LogFile:
         self._at_line_start = True
         self._missed = 0
         self._tail = b""
+        with suppress(OSError):  # then the first chunk meets it again
+            self._open()
 
     def write(self, chunk: bytes) -> None:
         """Append output as it came; it may end anywhere in a line."""
@@ -47,9 +49,9 @@ class LogFile:
                 self._on_trouble(f"{self.path} cannot be written ({error.strerror}): its output is shown, not kept")
             self._missed += len(chunk)
 
-    def tail(self, lines: int) -> str:
-        """The last lines that the service printed, from memory: they are there even when the disk is full."""
-        return "\n".join(self._tail.decode(errors="replace").splitlines()[-lines:])
+    def tail(self) -> str:
+        """What the service printed last, from memory: it is there even when the disk is full."""
+        return self._tail.decode(errors="replace")
 
     def close(self) -> None:
         """Close the file; a later write opens it again."""

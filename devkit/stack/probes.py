@@ -1,6 +1,5 @@
 """Is a service there? Each check asks once, within a second, and returns true or false."""
 
-import http.client
 import os
 import socket
 import subprocess
@@ -15,9 +14,11 @@ TIMEOUT_S = 1.0
 def http_answers(url: str, method: str = "GET") -> Poll:
     """Ready when the URL gives any answer but a server error (5xx): "not found" shows a server that works."""
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
 
     def check() -> bool:
+        import http.client  # 10 ms, in the thread that asks
+
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_S)
         with suppress(OSError, http.client.HTTPException), closing(connection):
             connection.request(method, parts.path or "/")
