@@ -45,19 +45,31 @@ def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    columns: dict[str, list[Text]] = {"service": [Text(service.name) for service in services]}
+    if with_state:
+        columns["state"] = [Text(service.state, STATE_STYLES[service.state]) for service in services]
+    columns["ready after"] = [Text("" if s.ready_s is None else f"{s.ready_s:.2f} s") for s in services]
+    columns["url"] = [Text(service.url or "") for service in services]
+    columns["how"] = [Text(_how(service), "dim") for service in services]
+
+    width = shutil.get_terminal_size().columns - 2 if sys.stdout.isatty() else 1000
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in ["service", *(["state"] if with_state else []), "ready after", "url"]:
-        table.add_column(column, no_wrap=True)
-    table.add_column("how", overflow="ellipsis", no_wrap=True, style="dim")
-    for service in services:
-        state = [f"[{STATE_STYLES[service.state]}]{service.state}[/]"] if with_state else []
-        after = "" if service.ready_s is None else f"{service.ready_s:.2f} s"
-        restarts = f"{service.restarts} restart{'s'[: service.restarts != 1]}" if service.restarts else ""
-        how = "; ".join(filter(None, [service.note, restarts, service.how]))
-        table.add_row(service.name, *state, after, service.url or "", how.replace("[", r"\["))
+    for heading, cells in columns.items():
+        if heading == "how":  # where the terminal is too narrow, this one gives way
+            for cell in cells:
+                cell.truncate(max(width, 0), overflow="ellipsis")
+        width -= max(len(heading), *map(len, cells), 0) + 3
+        table.add_column(heading, no_wrap=True)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
     colour = wants_colour(sys.stdout)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
     target = io.StringIO()
-    Console(file=target, force_terminal=colour, no_color=not colour, width=width, highlight=False).print(table)
+    Console(file=target, force_terminal=colour, no_color=not colour, width=1000, highlight=False).print(table)
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines()).strip("\n")
+
+
+def _how(service: ServiceStatus) -> str:
+    restarts = f"{service.restarts} restart{'s'[: service.restarts != 1]}" if service.restarts else ""
+    return "; ".join(filter(None, [service.note, restarts, service.how]))
