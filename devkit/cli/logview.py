@@ -46,7 +46,7 @@ class LogView:
 
     def show_past(self, last: int | None) -> None:
         """Show what there is, at most the `last` lines of each service."""
-        each = [_lines(name, reader.past(), last) for name, reader in self._readers.items()]
+        each = [_lines(name, reader.lines(), last) for name, reader in self._readers.items()]
         # The times of one service only grow, so its own order stays; ties keep the services' order.
         merged = heapq.merge(*each, key=lambda line: line[0])
         if self._as_json and not self._following:
@@ -60,7 +60,7 @@ class LogView:
         while running:
             running = self._stack.holder() is not None  # asked before the last look, so that nothing is missed
             for name, reader in self._readers.items():
-                self._show(_lines(name, reader.new(), None))
+                self._show(_lines(name, reader.lines(), None))
             if running:
                 time.sleep(POLL_S)
 

@@ -7,12 +7,12 @@ the `--env-file`; a variable that is really set wins over both, as with docker c
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from devkit.errors import UsageError, did_you_mean
-from devkit.settings.options import Options, environment_name, known
+from devkit.settings.options import Options, check_of, environment_name, known
 
 
 def _is_strings(value: Any) -> bool:
@@ -38,6 +38,7 @@ SERVICE_KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "ready": (_is_text, 'ready = "http://127.0.0.1:3000"'),
     "depends_on": (_is_strings, 'depends_on = ["api"]'),
 }
+DEFAULT = "default"
 BUILT_IN_SERVICES = ("redis", "api", "worker", "flower", "beat")
 
 
@@ -83,36 +84,48 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
     root = find_root(start)
     document, text = _read_pyproject(root / "pyproject.toml")
     tool = _table(document, "tool")
-    table = dict(_table(tool, "devkit"))
-    services = _table(table, "services")
+    table = dict(_table(tool, "tool", "devkit"))
+    services = _table(table, "tool", "devkit", "services")
     table.pop("services", None)
     _reject_unknown_keys(table, text)
 
-    asked_env_file = flags.get("env_file") or environ.get("DEVKIT_ENV_FILE") or table.get("env_file")
-    merged = {**_env_files(root, asked_env_file), **environ}
-
     types = get_type_hints(Options)
-    values: dict[str, Any] = {}
-    sources = {}
-    for option in fields(Options):
-        key, variable = option.name, environment_name(option.name)
-        if key in flags:
-            values[key], sources[key] = flags[key], "flag"
-        elif merged.get(variable):
-            values[key], sources[key] = _from_text(merged[variable], types[key], variable), variable
-        elif key in table:
-            where = f"{root / 'pyproject.toml'}, line {_line_of(text, key)}"
-            values[key], sources[key] = _checked(table[key], types[key], key, where), "pyproject.toml"
-        else:
-            sources[key] = "default"
+    asked_env_file = _value("env_file", types, flags, environ, table, text)[0]
+    merged = {**_env_files(root, asked_env_file), **environ}
+    values = {key: _value(key, types, flags, merged, table, text) for key in known()}
     return Settings(
         root=root,
-        options=Options(**values),
-        sources=sources,
+        options=Options(**{key: value for key, (value, source) in values.items() if source != DEFAULT}),
+        sources={key: source for key, (_, source) in values.items()},
         environ=merged,
         extra_services=tuple(_extra_service(name, value, text) for name, value in services.items()),
-        fastapi_entrypoint=_table(tool, "fastapi").get("entrypoint"),
+        fastapi_entrypoint=_table(tool, "tool", "fastapi").get("entrypoint"),
     )
+
+
+def _value(
+    key: str,
+    types: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    text: str,
+) -> tuple[Any, str]:
+    """An option's value and its source; (None, "default") where it is set nowhere."""
+    variable = environment_name(key)
+    if key in flags:
+        value, source, where = flags[key], "flag", f"--{key.replace('_', '-')}"
+    elif environ.get(variable):
+        value, source, where = _from_text(environ[variable], types[key], variable), variable, variable
+    elif key in table:
+        where = f"pyproject.toml, line {_line_of(text, 'tool', 'devkit', key)}: '{key}'"
+        value, source = _checked(table[key], types[key], where), "pyproject.toml"
+    else:
+        return None, DEFAULT
+    check = check_of(key)
+    if check and not check.holds(value):
+        raise UsageError(f"{where} has to be {check.wanted}, not {value!r}")
+    return value, source
 
 
 def _read_pyproject(path: Path) -> tuple[dict[str, Any], str]:
@@ -125,10 +138,11 @@ def _read_pyproject(path: Path) -> tuple[dict[str, Any], str]:
         raise UsageError(f"{path} is not valid TOML: {error}", mend=["correct the line that it names"]) from error
 
 
-def _table(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = parent.get(key, {})
+def _table(parent: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """The table at the path's last key in `parent`; empty where there is none."""
+    value = parent.get(path[-1], {})
     if not isinstance(value, dict):
-        raise UsageError(f"pyproject.toml: '{key}' has to be a table, like [tool.{key}], not {value!r}")
+        raise UsageError(f"pyproject.toml: [{'.'.join(path)}] has to be a table, not {value!r}")
     return value
 
 
@@ -136,25 +150,30 @@ def _reject_unknown_keys(table: Mapping[str, Any], text: str) -> None:
     for key in table:
         if key not in known():
             raise UsageError(
-                f"pyproject.toml, line {_line_of(text, key)}: unknown key '{key}' in [tool.devkit]"
+                f"pyproject.toml, line {_line_of(text, 'tool', 'devkit', key)}: unknown key '{key}' in [tool.devkit]"
                 + did_you_mean(key, [*known(), "services"]),
                 looked=[f"known keys: {', '.join([*known(), 'services'])}"],
             )
 
 
-def _line_of(text: str, key: str, section: str = "tool.devkit") -> int:
-    """The line (from 1) where `key` is set in `[section]`: tomllib keeps no positions."""
-    inside = False
-    named = re.compile(rf"""\s*(?:[\w.\-"']+\.)?["']?{re.escape(key)}["']?\s*[=.]""")
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
-            name = re.sub(r"[\"'\s]", "", header[1])
-            if name == f"{section}.{key}":
-                return number
-            inside = name == section or section.startswith(f"{name}.")
-        elif inside and named.match(line):
-            return number
-    return 1
+def _line_of(text: str, *path: str) -> int:
+    """The line (from 1) on which the value at `path` begins.
+
+    tomllib keeps no positions; but the shortest beginning of the file that has the value ends where that ends.
+    """
+    lines = text.splitlines()
+    begins = 0
+    for end in range(1, len(lines) + 1):
+        try:
+            found: Any = tomllib.loads("\n".join(lines[:end]))
+        except tomllib.TOMLDecodeError:
+            continue  # in the middle of a value of several lines
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None:
+            return begins + 1
+        begins = end
+    return len(lines)
 
 
 def _env_files(root: Path, asked: str | None) -> dict[str, str]:
@@ -208,37 +227,40 @@ def _from_text(text: str, hint: Any, variable: str) -> Any:
         ) from None
 
 
-def _checked(value: Any, hint: Any, key: str, where: str) -> Any:
+def _checked(value: Any, hint: Any, where: str) -> Any:
     kind = _kind(hint)
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a string in quotes"}[kind]
-        raise UsageError(f"{where}: '{key}' has to be {wanted}, not {value!r}")
+        raise UsageError(f"{where} has to be {wanted}, not {value!r}")
     return value
 
 
 def _extra_service(name: str, table: Any, text: str) -> ExtraService:
-    section = f"tool.devkit.services.{name}"
-    where = f"pyproject.toml, line {_line_of(text, name, 'tool.devkit.services')}: [{section}]"
-    if name in BUILT_IN_SERVICES:
-        raise UsageError(f"{where}: '{name}' is one of devkit's own services", mend=["give it another name"])
+    path = ("tool", "devkit", "services", name)
+    section = f"[{'.'.join(path)}]"
+
+    def at(*keys: str) -> str:
+        return f"pyproject.toml, line {_line_of(text, *path, *keys)}"
+
+    if name in (*BUILT_IN_SERVICES, "devkit"):
+        raise UsageError(f"{at()}: '{name}' is one of devkit's own names", mend=["give the service another name"])
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise UsageError(f"{where}: a service's name has only letters, digits, '-', '_' and '.'")
+        raise UsageError(f"{at()}: {section}: a service's name has only letters, digits, '-', '_' and '.'")
     if not isinstance(table, dict):
-        raise UsageError(f"{where} has to be a table with a command")
+        raise UsageError(f"{at()}: {section} has to be a table with a command")
     for key, value in table.items():
-        at = f"pyproject.toml, line {_line_of(text, key, section)}"
         if key not in SERVICE_KEYS:
             raise UsageError(
-                f"{at}: unknown key '{key}' in [{section}]" + did_you_mean(key, tuple(SERVICE_KEYS)),
+                f"{at(key)}: unknown key '{key}' in {section}" + did_you_mean(key, tuple(SERVICE_KEYS)),
                 looked=[f"known keys: {', '.join(SERVICE_KEYS)}"],
             )
         fits, example = SERVICE_KEYS[key]
         if not fits(value):
-            raise UsageError(f"{at}: '{key}' in [{section}] cannot be {value!r}", mend=[f"write it like {example}"])
+            raise UsageError(f"{at(key)}: '{key}' in {section} cannot be {value!r}", mend=[f"write it like {example}"])
     if "command" not in table:
-        raise UsageError(f"{where} has no command", mend=['add one: command = "npm run dev"'])
+        raise UsageError(f"{at()}: {section} has no command", mend=['add one: command = "npm run dev"'])
     command = table["command"]
     return ExtraService(
         name=name,

@@ -4,12 +4,26 @@ The key names it everywhere: `api_port` in `[tool.devkit]`, `DEVKIT_API_PORT` in
 flags that set an option take their help from here too (`devkit.cli.options`).
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 
-def _option(default: Any, help_text: str) -> Any:
-    return field(default=default, metadata={"help": help_text})
+@dataclass(frozen=True)
+class Check:
+    """What a value has to be beyond its type, and whether it is."""
+
+    wanted: str
+    holds: Callable[[Any], bool]
+
+
+PORT = Check("a port, 1 to 65535", lambda value: 1 <= value <= 65535)
+POSITIVE = Check("more than zero", lambda value: 0 < value < math.inf)
+
+
+def _option(default: Any, help_text: str, check: Check | None = None) -> Any:
+    return field(default=default, metadata={"help": help_text, "check": check})
 
 
 @dataclass(frozen=True)
@@ -21,23 +35,31 @@ class Options:
     python: str | None = _option(None, "the interpreter that runs the project (default: its virtualenv's)")
     broker: str | None = _option(None, "broker URL (default: the app's own if it answers, else an embedded Redis)")
     result_backend: str | None = _option(None, "result backend URL (default: like the broker)")
-    api_port: int | None = _option(None, "port of the API (default: 8000, or the next free one)")
-    flower_port: int | None = _option(None, "port of Flower (default: 5555, or the next free one)")
-    redis_port: int | None = _option(None, "port of the embedded Redis (default: 6379, or the next free one)")
+    api_port: int | None = _option(None, "port of the API (default: 8000, or the next free one)", PORT)
+    flower_port: int | None = _option(None, "port of Flower (default: 5555, or the next free one)", PORT)
+    redis_port: int | None = _option(None, "port of the embedded Redis (default: 6379, or the next free one)", PORT)
     with_api: bool = _option(True, "start the API")
     with_flower: bool = _option(True, "start Flower")
     with_beat: bool = _option(True, "start beat when the app has a beat schedule")
-    concurrency: int | None = _option(None, "worker: number of child processes or threads (default: celery's)")
+    concurrency: int | None = _option(
+        None, "worker: number of child processes or threads (default: celery's)", POSITIVE
+    )
     pool: str | None = _option(None, "worker: pool implementation: prefork, solo, threads, gevent, eventlet")
     queues: str | None = _option(None, "worker: queues to consume from, comma separated (default: celery's)")
     env_file: str | None = _option(None, "a file of environment variables, besides .env")
-    timeout: float = _option(60.0, "seconds that a service may take to become ready")
+    timeout: float = _option(60.0, "seconds that a service may take to become ready", POSITIVE)
     data_dir: str = _option(".devkit", "where logs and data are kept")
 
 
 def known() -> dict[str, str]:
     """Each option's key with its help text, in the order of declaration."""
     return {item.name: item.metadata["help"] for item in fields(Options)}
+
+
+def check_of(key: str) -> Check | None:
+    """What the option's value has to be beyond its type, if anything."""
+    check: Check | None = Options.__dataclass_fields__[key].metadata["check"]
+    return check
 
 
 def environment_name(key: str) -> str:

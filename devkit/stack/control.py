@@ -8,7 +8,7 @@ import json
 import socket
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -28,7 +28,7 @@ class ControlServer:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(path))
         path.chmod(0o600)
-        self._socket.listen(16)
+        self._socket.listen(128)
         Thread(target=self._listen, name="control", daemon=True).start()
 
     def close(self) -> None:
@@ -44,7 +44,7 @@ class ControlServer:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(ANSWER_TIMEOUT_S)
-        with suppress(OSError, ValueError), connection, connection.makefile("rb") as lines:
+        with suppress(OSError, ValueError, Empty), connection, connection.makefile("rb") as lines:
             request = json.loads(lines.readline(LONGEST_REQUEST))
             reply: SimpleQueue[dict[str, Any]] = SimpleQueue()
             self._inbox.put(Asked(request, reply))

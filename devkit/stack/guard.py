@@ -52,6 +52,7 @@ class Guard:
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             cwd="/",
             stdin=subprocess.PIPE,
+            bufsize=0,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -61,7 +62,7 @@ class Guard:
         try:
             self._write(word)
         except OSError:
-            self._process.wait()
+            self.close()
             self._process = self._start()
             for pid in self._pids:
                 self._write(f"+{pid}")
@@ -69,7 +70,6 @@ class Guard:
     def _write(self, word: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{word}\n".encode())
-        self._process.stdin.flush()
 
 
 def main(stack: str) -> None:

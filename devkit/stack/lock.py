@@ -94,14 +94,14 @@ def clean_up(folder: Path, stack: str) -> list[str]:
     """End what a crashed stack left running; returns it as "worker (pid 4711)". Only for the lock's holder."""
     import psutil
 
-    ended = []
+    ended: dict[int, str] = {}
     with suppress(OSError, ValueError):
         for name, (pid, born) in json.loads((folder / RECORD).read_text()).items():
             with suppress(psutil.Error):
                 # The same pid with another time of birth is somebody else's process.
                 if abs(psutil.Process(pid).create_time() - born) < 1:
-                    sessions.kill(pid)
-                    ended.append(f"{name} (pid {pid})")
-    ended += [f"pid {pid}" for pid in sessions.kill_strays(stack)]
+                    sessions.end(pid)
+                    ended[pid] = f"{name} (pid {pid})"
+    strays = sessions.kill_strays(stack, besides=ended)
     forget(folder)
-    return ended
+    return [*ended.values(), *(f"pid {pid}" for pid in strays)]

@@ -10,6 +10,7 @@ from typing import BinaryIO
 LIMIT_BYTES = 10_000_000
 KEEP = 3
 TAIL_BYTES = 16_384
+NEWLINE = ord("\n")
 STAMP_FORMAT_LENGTH = len("2026-01-01T00:00:00.000000Z ")
 
 
@@ -48,6 +49,7 @@ class LogFile:
             if not self._missed:
                 self._on_trouble(f"{self.path} cannot be written ({error.strerror}): its output is shown, not kept")
             self._missed += len(chunk)
+            self.close()
 
     def tail(self) -> str:
         """What the service printed last, from memory: it is there even when the disk is full."""
@@ -63,8 +65,9 @@ class LogFile:
         if self._fd is None:
             self._open()
         if self._missed:
-            self._append(_stamp() + b"[devkit: %d bytes are missing here]\n" % self._missed)
-            self._missed, self._at_line_start = 0, True
+            start = b"" if self._at_line_start else b"\n"
+            self._append(start + _stamp() + b"[devkit: %d bytes are missing here]\n" % self._missed)
+            self._missed = 0
         # Files end with a whole line, so the chunk is cut where its last line ends; a line without end, twice as
         # long as a file may be, is cut where it is.
         cut = chunk.rfind(b"\n") + 1
@@ -79,7 +82,6 @@ class LogFile:
             return b""
         stamp = _stamp()
         start = stamp if self._at_line_start else b""
-        self._at_line_start = chunk.endswith(b"\n")
         return start + chunk[:-1].replace(b"\n", b"\n" + stamp) + chunk[-1:]
 
     def _append(self, data: bytes) -> None:
@@ -88,6 +90,7 @@ class LogFile:
         while view:
             written = os.write(self._fd, view)
             self._size += written
+            self._at_line_start = view[written - 1] == NEWLINE
             view = view[written:]
 
     def _open(self) -> None:
@@ -100,6 +103,7 @@ class LogFile:
             with suppress(FileNotFoundError):
                 rotated(self.path, number - 1).replace(rotated(self.path, number))
         self._open()
+        self._at_line_start = True
 
 
 def rotated(path: Path, number: int) -> Path:
@@ -113,48 +117,56 @@ class Reader:
     def __init__(self, path: Path, keep: int = KEEP) -> None:
         self._path = path
         self._keep = keep
-        self._file: BinaryIO | None = None
+        self._files: list[BinaryIO] = []  # those not read to their end, the oldest first
         self._rest = b""
 
-    def past(self) -> Iterator[bytes]:
-        """All whole lines there are, the oldest first, without their newlines."""
-        for number in range(self._keep, 0, -1):
-            with suppress(FileNotFoundError), rotated(self._path, number).open("rb") as lines:
-                yield from (line.rstrip(b"\n") for line in lines)
-        yield from self.new()
-
-    def new(self) -> Iterator[bytes]:
-        """The whole lines that came since."""
-        yield from self._read()
-        if self._file and not self._is_current():  # rotated meanwhile: the rest is in a new file
-            yield from self._read()
-            self.close()
-            yield from self._read()
+    def lines(self) -> Iterator[bytes]:
+        """The whole lines that have come since the last call, at first all there are, without their newlines."""
+        self._open_newer()
+        while self._files:
+            for piece in self._files[0]:
+                self._rest += piece
+                if piece.endswith(b"\n"):
+                    yield self._rest[:-1]
+                    self._rest = b""
+            if len(self._files) == 1:
+                return
+            self._files.pop(0).close()
 
     def close(self) -> None:
-        """Close the file; a later read starts at the newest file's beginning."""
-        if self._file:
-            self._file.close()
-            self._file = None
+        """Close the files."""
+        while self._files:
+            self._files.pop().close()
 
-    def _read(self) -> Iterator[bytes]:
-        if self._file is None:
-            try:
-                self._file = self._path.open("rb")
-            except FileNotFoundError:
-                return
-        for piece in self._file:
-            self._rest += piece
-            if piece.endswith(b"\n"):
-                yield self._rest[:-1]
-                self._rest = b""
+    def _open_newer(self) -> None:
+        """Open the files that are newer than those open already: after a rotation or more."""
+        while True:
+            found, again = self._open_all(), self._open_all()
+            # The service may rotate just then; a file would be missing, or be there twice.
+            steady = list(map(_identity, found)) == list(map(_identity, again))
+            for file in again if steady else (*found, *again):
+                file.close()
+            if steady:
+                break
+        known = {_identity(file) for file in self._files}
+        for index, file in enumerate(found):
+            newer = not any(_identity(later) in known for later in found[index:])
+            if newer:
+                self._files.append(file)
+            else:
+                file.close()
 
-    def _is_current(self) -> bool:
-        assert self._file is not None
-        try:
-            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
-        except FileNotFoundError:
-            return True  # between a rotation's two steps
+    def _open_all(self) -> list[BinaryIO]:
+        files: list[BinaryIO] = []
+        for number in range(self._keep, -1, -1):
+            with suppress(FileNotFoundError):
+                files.append(rotated(self._path, number).open("rb"))
+        return files
+
+
+def _identity(file: BinaryIO) -> tuple[int, int]:
+    found = os.fstat(file.fileno())
+    return found.st_dev, found.st_ino
 
 
 def split_stamp(line: bytes) -> tuple[str, bytes]:

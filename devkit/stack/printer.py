@@ -6,6 +6,7 @@ slows the service down that prints too much, never the supervisor's decisions.
 
 import os
 import re
+import select
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +22,13 @@ HELD_LINES = 1000
 
 # Control characters that would move a terminal's cursor or ring its bell: all but tab and newline.
 _CONTROL = bytes(code for code in range(32) if code not in (9, 10)) + b"\x7f"
-# Escape sequences other than colour (those end in "m").
-_MOVES = re.compile(rb"\x1b(?:\[[0-9;?]*[@-ln-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_=>c])")
+# An escape sequence of any kind (ECMA-48), or what is left of one; and those that only set colour.
+_ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\`-~]|)")
+_COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")
 
 _PAUSE = re.compile(rb"Remote Debugger:\d+")
 _FAILURE = re.compile(
-    rb"^\[[^\]]*: (?:ERROR|CRITICAL)/|^(?:ERROR|CRITICAL)\b|^Traceback \(most recent call last\)",
+    rb"^\[[^\]]*: (?:ERROR|CRITICAL)/|^\[E \d{6} |^(?:ERROR|CRITICAL)\b|^Traceback \(most recent call last\)",
     re.MULTILINE,
 )
 # A record of celery, uvicorn or Flower begins: the failure before it, with its traceback, is over.
@@ -77,12 +79,14 @@ class Printer:
         stream = self._streams[name]
         text = stream.rest + chunk
         cut = text.rfind(b"\n") + 1
-        if not cut and len(text) > LONGEST_LINE:  # a line without end is shown in pieces
-            text += b"\n"
-            cut = len(text)
-        stream.rest = text[cut:]
         if cut:
             self._form(stream, text[:cut])
+        elif len(text) > LONGEST_LINE:  # a line without end is shown in pieces, between two characters
+            cut = max(len(text) - 3, 0)
+            while cut < len(text) and text[cut] & 0xC0 == 0x80:
+                cut += 1
+            self._form(stream, text[:cut] + b"\n")
+        stream.rest = text[cut:]
 
     def ended(self, name: str) -> None:
         """The service's process ended: show what it left without a newline."""
@@ -142,7 +146,8 @@ class Printer:
         elif _NEW_RECORD.search(line):
             stream.in_failure = False
         if self._colour:
-            line = _MOVES.sub(b"", line).decode(errors="replace").encode()
+            line = _ESCAPE.sub(lambda found: found[0] if _COLOUR.fullmatch(found[0]) else b"", line)
+            line = line.decode(errors="replace").encode()
             line = line.translate(None, _CONTROL.replace(b"\x1b", b""))
             if pauses or stream.in_failure:
                 line = (MAGENTA if pauses else RED) + line + RESET
@@ -195,4 +200,7 @@ class Printer:
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view) :]
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:  # another program that has this terminal made it non-blocking
+            select.select([], [fd], [])

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 from contextlib import closing, suppress
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from devkit.stack.service import Poll
 
@@ -21,7 +21,7 @@ def http_answers(url: str, method: str = "GET") -> Poll:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_S)
         with suppress(OSError, http.client.HTTPException), closing(connection):
-            connection.request(method, parts.path or "/")
+            connection.request(method, urlunsplit(("", "", parts.path or "/", parts.query, "")))
             return connection.getresponse().status < 500
         return False
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
-from typing import Any, BinaryIO
+from threading import Lock, Thread
+from typing import Any
 
 from devkit.errors import DevkitError
 from devkit.stack import sessions
@@ -41,10 +41,11 @@ class Process:
         """Raises DevkitError where the program cannot be started."""
         environ = dict(env)
         notify: int | None = None
-        self._answers: BinaryIO | None = None
+        self._answers: int | None = None
+        self._unread = b""
+        self._reading = Lock()
         if talks:
-            answers, notify = os.pipe()
-            self._answers = os.fdopen(answers, "rb")
+            self._answers, notify = os.pipe()
             environ[NOTIFY_FD] = str(notify)
         try:
             self._popen = subprocess.Popen(
@@ -59,8 +60,7 @@ class Process:
                 pass_fds=() if notify is None else (notify,),
             )
         except OSError as error:
-            if self._answers is not None:
-                self._answers.close()
+            self._close_answers()
             missing = error.filename or argv[0]
             raise DevkitError(f"cannot run {argv[0]}: {missing}: {error.strerror}") from error
         finally:
@@ -78,9 +78,8 @@ class Process:
     def say(self, order: bytes) -> None:
         """Give the process its order on standard input and close that. A process that is gone says so by its exit."""
         assert self._popen.stdin is not None
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._popen.stdin.write(order)
-            self._popen.stdin.flush()
 
     def end_orders(self) -> None:
         """Close its standard input: there will be no order, or no further one."""
@@ -90,13 +89,23 @@ class Process:
 
     def answer(self, timeout_s: float | None = None) -> dict[str, Any] | None:
         """The next thing that the process says on its notify pipe; None when it ended, or said nothing in time."""
-        if self._answers is None or not select.select([self._answers], [], [], timeout_s)[0]:
-            return None
-        line = self._answers.readline()
-        if not line:
-            return None
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._reading:
+            while b"\n" not in self._unread:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                if self._answers is None or not select.select([self._answers], [], [], left)[0]:
+                    return None
+                if not (piece := os.read(self._answers, CHUNK_BYTES)):
+                    self._close_answers()
+                self._unread += piece
+            line, _, self._unread = self._unread.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _close_answers(self) -> None:
+        if self._answers is not None:
+            os.close(self._answers)
+            self._answers = None
 
     def signal(self, signum: int, *, group: bool = False) -> None:
         """Send a signal to the process, or to its whole group; quietly nothing where it is gone."""
@@ -112,10 +121,11 @@ class Process:
         """Wait until it ended and nothing of its session is left; returns the exit code."""
         code = self._popen.wait()
         self.end_orders()
-        deadline = time.monotonic() + AFTERMATH_S
-        sessions.kill(self.pid)
-        while sessions.members(self.pid) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        sessions.end(self.pid, AFTERMATH_S)
+        # Nobody is left who could answer, so whoever reads comes to the end and lets go.
+        if self._reading.acquire(timeout=AFTERMATH_S):
+            self._close_answers()
+            self._reading.release()
         return code
 
     def _read(self, on_output: Callable[[bytes], None]) -> None:

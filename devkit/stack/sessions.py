@@ -7,7 +7,8 @@ Standard library only: the guard, which must be quick and small, uses it too.
 
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,11 +50,24 @@ def kill(session: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def kill_strays(stack: str) -> list[int]:
-    """SIGKILL for what belongs to `stack` and escaped from its session; returns their pids."""
+def end(session: int, wait_s: float = 2.0) -> None:
+    """Kill the session, and wait until it is gone; at most so long, for a process may hang in the kernel."""
+    deadline = time.monotonic() + wait_s
+    kill(session)
+    while members(session) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def kill_strays(stack: str, besides: Collection[int] = ()) -> list[int]:
+    """SIGKILL for what belongs to `stack` and escaped from its session; returns their pids.
+
+    `besides` are processes that are killed already, but may still be there.
+    """
     killed = []
     for pid in strays(stack):
         with suppress(OSError):
+            if pid in besides:
+                continue
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
     return killed
