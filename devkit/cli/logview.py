@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from devkit.cli.console import show, wants_colour
 from devkit.errors import UsageError, did_you_mean
@@ -34,6 +34,7 @@ class LogView:
                 )
         self._stack = StackLock(paths.runtime)
         self._readers = {name: Reader(paths.logs / f"{name}.log") for name in names or there}
+        self._since = paths.started.read_text() if paths.started.exists() else ""
         self._as_json = as_json
         self._following = following
         self._printer: Printer | None = None
@@ -46,7 +47,7 @@ class LogView:
 
     def show_past(self, last: int | None) -> None:
         """Show what there is, at most the `last` lines of each service."""
-        each = [_lines(name, reader.lines(), last) for name, reader in self._readers.items()]
+        each = [self._lines(name, reader, last) for name, reader in self._readers.items()]
         # The times of one service only grow, so its own order stays; ties keep the services' order.
         merged = heapq.merge(*each, key=lambda line: line[0])
         if self._as_json and not self._following:
@@ -60,7 +61,7 @@ class LogView:
         while running:
             running = self._stack.holder() is not None  # asked before the last look, so that nothing is missed
             for name, reader in self._readers.items():
-                self._show(_lines(name, reader.lines(), None))
+                self._show(self._lines(name, reader, None))
             if running:
                 time.sleep(POLL_S)
 
@@ -69,17 +70,17 @@ class LogView:
         if self._printer:
             self._printer.close(timeout_s=60.0)
 
+    def _lines(self, name: str, reader: Reader, last: int | None) -> Iterable[Line]:
+        stamped = map(split_stamp, reader.lines())
+        found = ((moment, name, text) for moment, text in stamped if moment >= self._since)
+        return found if last is None else deque(found, maxlen=last)
+
     def _show(self, lines: Iterable[Line]) -> None:
         for line in lines:
             if self._printer:
                 self._printer.output(line[1], line[2] + b"\n")
             else:
                 show(json.dumps(_as_json(line)))
-
-
-def _lines(name: str, stamped: Iterator[bytes], last: int | None) -> Iterable[Line]:
-    found = ((moment, name, text) for moment, text in map(split_stamp, stamped))
-    return found if last is None else deque(found, maxlen=last)
 
 
 def _as_json(line: Line) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Thread
 from types import TracebackType
 
@@ -10,7 +11,7 @@ from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus
 from devkit.settings.paths import Paths
 from devkit.stack.excerpt import excerpt
-from devkit.stack.logfile import LogFile
+from devkit.stack.logfile import LogFile, now
 from devkit.stack.messages import Inbox, OutputLost
 from devkit.stack.printer import Printer
 
@@ -23,6 +24,8 @@ class Report:
 
     def __init__(self, paths: Paths, names: Sequence[str], inbox: Inbox, *, quiet: bool) -> None:
         self._quiet = quiet
+        with suppress(OSError):  # a full disk keeps no log at all
+            paths.started.write_text(now())
         self._logs = {name: LogFile(paths.logs / f"{name}.log", self.notice) for name in names}
         self._printer = Printer(
             sys.stdout.fileno(),

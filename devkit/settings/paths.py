@@ -26,6 +26,11 @@ class Paths:
         return self.data / "logs"
 
     @property
+    def started(self) -> Path:
+        """Holds the time of the last start: earlier lines in the logs are of other runs."""
+        return self.logs / "started"
+
+    @property
     def socket(self) -> Path:
         """The control socket of the running stack."""
         return self.runtime / "control.sock"

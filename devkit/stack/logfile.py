@@ -11,11 +11,16 @@ LIMIT_BYTES = 10_000_000
 KEEP = 3
 TAIL_BYTES = 16_384
 NEWLINE = ord("\n")
-STAMP_FORMAT_LENGTH = len("2026-01-01T00:00:00.000000Z ")
+STAMP_LENGTH = len("2026-01-01T00:00:00.000000Z")
+
+
+def now() -> str:
+    """The time as it stands before each line: ISO 8601, UTC, so that later is greater."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _stamp() -> bytes:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ ").encode()
+    return f"{now()} ".encode()
 
 
 class LogFile:
@@ -171,4 +176,4 @@ def _identity(file: BinaryIO) -> tuple[int, int]:
 
 def split_stamp(line: bytes) -> tuple[str, bytes]:
     """A stamped line's time (ISO 8601, UTC) and what the service printed."""
-    return line[: STAMP_FORMAT_LENGTH - 1].decode(errors="replace"), line[STAMP_FORMAT_LENGTH:]
+    return line[:STAMP_LENGTH].decode(errors="replace"), line[STAMP_LENGTH + 1 :]
