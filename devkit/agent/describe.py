@@ -36,14 +36,14 @@ def load_app(module: str, attribute: str) -> Any:
         if error.name and (module + ".").startswith(error.name + "."):
             raise Problem("no module", missing=error.name) from error
         raise Problem("raises", **_own_frames(error)) from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise Problem("raises", **_own_frames(error)) from error
     if not isinstance(app, celery.Celery):
         raise Problem("not celery", type=type(app).__name__)
     try:
         app.loader.import_default_modules()
         app.finalize()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise Problem("raises", **_own_frames(error)) from error
     return app
 

@@ -13,7 +13,6 @@ import json
 import os
 import runpy
 import sys
-import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -50,7 +49,10 @@ def _tell(notify: int, message: dict[str, Any]) -> None:
 def _describe_in_child(notify: int, order: dict[str, Any]) -> None:
     child = os.fork()
     if child:
-        os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
+        if status:
+            code = os.waitstatus_to_exitcode(status)
+            _tell(notify, {"facts": {"problem": "died", "code": code}})
         return
     # What the project prints on import it prints again when the service runs: once is enough.
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -61,10 +63,7 @@ def _describe_in_child(notify: int, order: dict[str, Any]) -> None:
         _tell(notify, {"facts": describe(*order["describe"])})
     except Problem as problem:
         _tell(notify, {"facts": problem.report})
-    except BaseException:
-        _tell(notify, {"facts": {"problem": "raises", "traceback": traceback.format_exc(), "message": "unexpected"}})
-    finally:
-        os._exit(0)
+    os._exit(0)
 
 
 def _run(notify: int, order: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ def start(project: Project) -> int:
             f"a stack of this project runs already (pid {pid})", mend=["see it: devkit status", "stop it: devkit down"]
         )
     talk = project.paths.logs / "devkit.log"
+    talk.touch(0o600)
     with talk.open("wb") as words:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "devkit", *sys.argv[1:]],
@@ -44,6 +45,7 @@ def start(project: Project) -> int:
             if (answer := ask(project.paths.socket, ask="status")) is not None:
                 status = StackStatus.from_wire(answer)
                 if status.pid == process.pid and all(service.state == "ready" for service in status.services):
+                    say(talk.read_text(errors="replace").rstrip())
                     show(service_table(status.services, with_state=False))
                     say("devkit: all is ready; devkit logs -f shows its output, devkit down stops it")
                     return 0

@@ -25,6 +25,7 @@ class Report:
     def __init__(self, paths: Paths, names: Sequence[str], inbox: Inbox, *, quiet: bool) -> None:
         self._quiet = quiet
         with suppress(OSError):  # a full disk keeps no log at all
+            paths.started.touch(0o600)
             paths.started.write_text(now())
         self._logs = {name: LogFile(paths.logs / f"{name}.log", self.notice) for name in names}
         self._printer = Printer(
@@ -55,6 +56,7 @@ class Report:
 
     def ended(self, name: str) -> None:
         """A service's process ended; its output is complete."""
+        self._logs[name].end_line()
         self._printer.ended(name)
 
     def ready(self, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
+from devkit.stack.supervisor import describe_exit
 
 
 def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
@@ -59,6 +60,11 @@ def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
         case "not celery":
             return UsageError(
                 f"{app} is not a Celery app but of type {problem['type']}", mend=["correct -A MODULE:ATTR"]
+            )
+        case "died":
+            return DevkitError(
+                f"importing {app.module} ends the process: it {describe_exit(problem['code'])}",
+                mend=[f"see where: python -X faulthandler -c 'import {app.module}'"],
             )
         case _:
             return DevkitError(

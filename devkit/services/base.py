@@ -58,6 +58,14 @@ def run_order(project: Project, module: str, argv: list[str], folder: Path | Non
     )
 
 
+@dataclass(frozen=True)
+class Port:
+    """A port, and what to say of it: that the usual one is taken."""
+
+    number: int
+    note: str = ""
+
+
 class Ports:
     """Hands out the ports of one stack."""
 
@@ -65,16 +73,16 @@ class Ports:
         self._asked = {"redis": options.redis_port, "api": options.api_port, "flower": options.flower_port}
         self._taken = {port for port in self._asked.values() if port is not None}
 
-    def choose(self, name: str) -> int:
+    def choose(self, name: str) -> Port:
         """The port for a service: the one asked for, or the first free one from its usual one on.
 
         Raises DevkitError when the one asked for is in use, naming who holds it.
         """
-        asked = self._asked[name]
+        asked, usual = self._asked[name], USUAL_PORTS[name]
         if asked is None:
-            port = next_free(USUAL_PORTS[name], self._taken)
-            self._taken.add(port)
-            return port
+            found = next_free(usual, self._taken)
+            self._taken.add(found)
+            return Port(found) if found == usual else Port(found, f" (port {usual} is taken)")
         if list(self._asked.values()).count(asked) > 1:
             raise UsageError(f"port {asked} is asked for twice", mend=[f"correct {name}_port, or leave it out"])
         if not is_free(asked):
@@ -82,4 +90,4 @@ class Ports:
                 f"port {asked}, asked for by {name}_port, is taken by {holder(asked)}",
                 mend=["stop that, or ask for another port", f"leave {name}_port out: devkit takes the next free one"],
             )
-        return asked
+        return Port(asked)

@@ -1,14 +1,16 @@
 """Which broker and result backend a stack uses: the app's own where they answer, else an embedded Redis."""
 
+import re
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from devkit.errors import DevkitError
+from devkit.services.base import Port
 from devkit.services.redis import EMBEDDED_MARK
 from devkit.stack.ports import HOST
 
@@ -25,7 +27,7 @@ class Choice:
 
     broker: str | None
     result_backend: str | None
-    embedded_port: int | None = None
+    embedded_port: Port | None = None
     why: str = ""
 
     def environ(self) -> dict[str, str]:
@@ -40,7 +42,7 @@ class Choice:
 
 
 def choose(
-    facts: Mapping[str, Any], asked_broker: str | None, asked_backend: str | None, data: Path, port: Callable[[], int]
+    facts: Mapping[str, Any], asked_broker: str | None, asked_backend: str | None, data: Path, port: Callable[[], Port]
 ) -> Choice:
     """Decide from the app's facts (`devkit.agent.describe`), which tell what answered.
 
@@ -67,7 +69,7 @@ def choose(
     if not (no_broker or no_backend):
         return Choice(asked_broker, asked_backend)
     embedded_port = port()
-    embedded = f"redis://{HOST}:{embedded_port}"
+    embedded = f"redis://{HOST}:{embedded_port.number}"
     return Choice(
         broker=f"{embedded}/0" if no_broker else asked_broker,
         result_backend=f"{embedded}/1" if no_backend else asked_backend,
@@ -77,11 +79,8 @@ def choose(
 
 
 def masked(url: str) -> str:
-    """The URL with its password hidden."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+    """The URL with its password hidden; also one that is no URL."""
+    return re.sub(r"(://[^:/@]*:).*@", r"\1***@", url)
 
 
 def _belongs_to_another_stack(url: str, data: Path) -> str:
@@ -89,10 +88,15 @@ def _belongs_to_another_stack(url: str, data: Path) -> str:
 
     Sharing it would let one project's worker take the other's tasks.
     """
-    parts = urlsplit(url)
-    if not parts.scheme.startswith("redis") or parts.hostname not in LOOPBACK:
-        return ""
-    with suppress(OSError, IndexError), socket.create_connection((parts.hostname, parts.port or 6379), 1) as connection:
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme.startswith("redis") and parts.hostname in LOOPBACK:
+            return _owner(parts.hostname or HOST, parts.port or 6379, data)
+    return ""
+
+
+def _owner(host: str, port: int, data: Path) -> str:
+    with suppress(OSError, IndexError), socket.create_connection((host, port), 1) as connection:
         connection.sendall(b"CONFIG GET dir\r\n")
         folder = Path(connection.recv(4096).split(b"\r\n")[4].decode(errors="replace"))
         if (folder / EMBEDDED_MARK).exists() and folder.resolve() != data.resolve():

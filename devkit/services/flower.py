@@ -2,7 +2,7 @@
 
 import sys
 
-from devkit.services.base import Project, agent_argv, run_order
+from devkit.services.base import Port, Project, agent_argv, run_order
 from devkit.stack.ports import HOST
 from devkit.stack.probes import http_answers
 from devkit.stack.service import Service
@@ -17,7 +17,7 @@ def flower_argv(python: str) -> tuple[str, ...]:
 
 
 def flower_service(
-    project: Project, port: int, depends_on: tuple[str, ...], *, installed: bool, broker: str
+    project: Project, port: Port, depends_on: tuple[str, ...], *, installed: bool, broker: str
 ) -> Service:
     """`installed`: in the project's environment; else devkit's own runs, which knows the broker but not the app.
 
@@ -27,7 +27,7 @@ def flower_service(
     # Flower asks for workers as soon as it starts, and warns once for each question that none answers yet.
     level = project.environ.get("FLOWER_LOGGING", "error")
     argv += [
-        "flower", f"--address={HOST}", f"--port={port}", "--enable_events=True",
+        "flower", f"--address={HOST}", f"--port={port.number}", "--enable_events=True",
         "--persistent=True", f"--db={project.own_files('flower') / 'flower'}",
         f"--state_save_interval={SAVE_INTERVAL_MS}", f"--logging={level}",
     ]  # fmt: skip
@@ -37,8 +37,8 @@ def flower_service(
         cwd=project.folder,
         env=project.environ,
         order=run_order(project, "celery", argv),
-        ready=http_answers(f"http://{HOST}:{port}/healthcheck"),
+        ready=http_answers(f"http://{HOST}:{port.number}/healthcheck"),
         depends_on=depends_on,
-        url=f"http://{HOST}:{port}",
-        how="celery flower" if installed else "celery flower (devkit's own: the project has none)",
+        url=f"http://{HOST}:{port.number}",
+        how=("celery flower" if installed else "celery flower (devkit's own: the project has none)") + port.note,
     )

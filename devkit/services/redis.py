@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from devkit.errors import DevkitError
-from devkit.services.base import Project
+from devkit.services.base import Port, Project
 from devkit.stack.ports import HOST
 from devkit.stack.probes import redis_answers
 from devkit.stack.service import Service
@@ -24,18 +24,18 @@ INSTALL_LINES = {
 }
 
 
-def redis_service(project: Project, port: int, why: str) -> Service:
+def redis_service(project: Project, port: Port, why: str) -> Service:
     """`why` it takes the place of the app's own broker. Raises DevkitError when there is no Redis to start."""
     data = project.own_files("redis")
     (data / EMBEDDED_MARK).touch()
     shown = os.path.relpath(data, project.settings.root)
     # Every write reaches the file within a second: a queue survives a crash, as in production.
-    arguments = ["--port", str(port), "--appendonly", "yes", "--save", "", "--daemonize", "no"]
+    arguments = ["--port", str(port.number), "--appendonly", "yes", "--save", "", "--daemonize", "no"]
     if program := find_redis_server(project.environ.get("PATH", ""), project.python):
         argv = [program, *arguments, "--bind", HOST, "--dir", str(data)]
         how = f"embedded {Path(program).name}, data in {shown}"
     elif docker := _working_docker(project.environ.get("PATH", "")):
-        argv = _in_docker(docker, arguments, data, port)
+        argv = _in_docker(docker, arguments, data, port.number)
         how = f"embedded, docker image {IMAGE}, data in {shown}"
     else:
         raise _nothing_to_start(why)
@@ -44,9 +44,9 @@ def redis_service(project: Project, port: int, why: str) -> Service:
         argv=tuple(argv),
         cwd=data,
         env=project.environ,
-        ready=redis_answers(port),
-        url=f"redis://{HOST}:{port}",
-        how=how,
+        ready=redis_answers(port.number),
+        url=f"redis://{HOST}:{port.number}",
+        how=how + port.note,
         stdin_open=program is None,
     )
 

@@ -56,6 +56,12 @@ class LogFile:
             self._missed += len(chunk)
             self.close()
 
+    def end_line(self) -> None:
+        """The process ended: what it left without a newline gets one, lest the next process continues the line."""
+        with suppress(OSError):
+            if self._fd is not None and not self._at_line_start:
+                self._append(b"\n")
+
     def tail(self) -> str:
         """What the service printed last, from memory: it is there even when the disk is full."""
         return self._tail.decode(errors="replace")

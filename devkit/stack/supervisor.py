@@ -44,7 +44,6 @@ STATES: Mapping[Phase, State] = {
     Phase.FAILED: "failed",
     Phase.STOPPED: "stopped",
 }
-RUNNING = (Phase.STARTING, Phase.READY, Phase.STOPPING)
 
 
 class Running(Protocol):
@@ -122,7 +121,7 @@ class Supervisor:
         """
         while True:
             self._advance()
-            if self._stopping and not any(unit.phase in RUNNING for unit in self._units.values()):
+            if self._stopping and not any(unit.process for unit in self._units.values()):
                 return self._exit_code
             with suppress(Empty):
                 self._handle(self._inbox.get(timeout=self._until_next_deadline()))
@@ -133,7 +132,7 @@ class Supervisor:
             ServiceStatus(
                 name=unit.service.name,
                 state=STATES[unit.phase],
-                pid=unit.process.pid if unit.process and unit.phase in RUNNING else None,
+                pid=unit.process.pid if unit.process else None,
                 url=unit.service.url,
                 ready_s=None if unit.ready_s is None else round(unit.ready_s, 3),
                 restarts=unit.restarts,
@@ -182,9 +181,7 @@ class Supervisor:
         return all(self._units[name].phase is Phase.READY for name in unit.service.depends_on if name in self._units)
 
     def _has_running_dependents(self, unit: _Unit) -> bool:
-        return any(
-            unit.service.name in other.service.depends_on and other.phase in RUNNING for other in self._units.values()
-        )
+        return any(unit.service.name in other.service.depends_on and other.process for other in self._units.values())
 
     # What happens to one service
 
@@ -308,7 +305,7 @@ class Supervisor:
             return
         self._exit_code = EXIT_INTERRUPTED
         for unit in self._units.values():
-            if unit.phase in RUNNING and unit.process:
+            if unit.process:
                 unit.phase = Phase.STOPPING
                 unit.kills = []
                 unit.deadline = None

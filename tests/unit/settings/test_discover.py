@@ -238,7 +238,7 @@ def test_a_file_without_permission_is_named(project: Write, monkeypatch: pytest.
     def denied(file: Path | str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(discover, "_read", denied)
+    monkeypatch.setattr("devkit.settings.discover.project.read", denied)
 
     assert "worker.py: skipped, Permission denied" in celery_error(project({"worker.py": APP})).looked
 
@@ -309,12 +309,13 @@ def test_reads_the_project_once_for_both_kinds_and_parses_only_what_may_matter(
 
 
 def test_imports_nothing_but_the_standard_library() -> None:
-    tree = ast.parse(Path(discover.__file__).read_text())
-    nodes = list(ast.walk(tree))
+    files = Path(discover.__file__).parent.glob("*.py")
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
 
-    assert {name for name in modules if name.split(".")[0] not in sys.stdlib_module_names} == {"devkit.errors"}
+    others = {name for name in modules if name.split(".")[0] not in sys.stdlib_module_names}
+    assert {name for name in others if not name.startswith("devkit.settings.discover.")} == {"devkit.errors"}
 
 
 # --- the folder that the import needs ---
@@ -650,6 +651,6 @@ def test_a_path_is_answered_with_its_dotted_form(project: Write, spec: str, dott
 
 def test_a_named_app_costs_no_scan_of_the_project(project: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     root = project({"backend/worker.py": APP})
-    monkeypatch.setattr(discover, "_scan", None)
+    monkeypatch.setattr("devkit.settings.discover.project._python_files", None)
 
     assert str(resolve_celery(root, "worker:app")) == "worker:app"

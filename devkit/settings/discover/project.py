@@ -1,0 +1,94 @@
+"""The whole project: one walk through its files for both kinds, and which app is the likeliest."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from devkit.settings.discover.kinds import KINDS, Kind, place
+from devkit.settings.discover.module import UNREADABLE, Module, inspect, read, why
+
+_IGNORED = frozenset(("venv", "node_modules", "__pycache__", "build", "dist", "site-packages"))
+_ENVIRONMENT = frozenset(("pyvenv.cfg", "conda-meta"))
+_ASIDE = frozenset(("test", "tests", "doc", "docs", "example", "examples", "benchmark", "benchmarks"))
+
+
+@dataclass(frozen=True)
+class App:
+    """An app, and where it is assigned."""
+
+    file: Path
+    line: int
+    attribute: str
+
+
+@dataclass(frozen=True, eq=False)
+class Project:
+    """What one walk found."""
+
+    root: Path
+    files: tuple[str, ...]  # plain strings: thousands of them, of which a handful matter
+    modules: dict[Path, Module]  # those that may define an app
+    skipped: dict[Path, str]  # those that could not be read, and why
+
+    def apps(self, kind: Kind) -> list[App]:
+        """Every app of this kind, the most likely one first."""
+        found = [
+            App(file, line, attribute)
+            for file, module in self.modules.items()
+            for attribute, line in module.apps[kind].items()
+        ]
+        return sorted(found, key=lambda app: self.rank(app, kind))
+
+    def rank(self, app: App, kind: Kind) -> tuple[bool, int, int, int]:
+        """What sets an app apart from others of its kind: the least is the likeliest."""
+        path = app.file.relative_to(self.root)
+        aside = not _ASIDE.isdisjoint(path.parts[:-1]) or path.name == "conftest.py"
+        return (
+            aside or path.stem.startswith("test_") or path.stem.endswith("_test"),
+            place(app.attribute, kind.attributes),
+            place(path.parent.name if path.stem == "__init__" else path.stem, kind.modules),
+            len(path.parts),
+        )
+
+
+@cache  # both kinds, and both ways to ask, share one walk
+def scan(root: Path) -> Project:
+    """The project in this folder."""
+    files = tuple(sorted(_python_files(root)))
+    modules: dict[Path, Module] = {}
+    skipped: dict[Path, str] = {}
+    for file in files:
+        try:
+            source = read(file)
+            if any(kind.name.encode() in source for kind in KINDS):
+                modules[Path(file)] = inspect(source)
+        except UNREADABLE as error:
+            skipped[Path(file)] = why(error)
+    return Project(root, files, modules, skipped)
+
+
+def is_ignored(folder: str) -> bool:
+    """Whether a folder of this name is not the project's own."""
+    return folder.startswith(".") or folder in _IGNORED
+
+
+def _python_files(root: Path) -> Iterator[str]:
+    todo = [str(root)]
+    while todo:
+        folder = todo.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(listing)
+        except OSError:
+            continue
+        if folder != str(root) and not _ENVIRONMENT.isdisjoint(entry.name for entry in entries):
+            continue
+        for entry in entries:
+            stem, ending = entry.name[:-3], entry.name[-3:]
+            if entry.is_dir(follow_symlinks=False):  # links lead out of the project, or round in circles
+                if not is_ignored(entry.name):
+                    todo.append(entry.path)
+            elif ending == ".py" and "." not in stem and entry.is_file():
+                yield entry.path
