@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -68,6 +68,12 @@ class Project:
             "DEVKIT_API_PORT": str(ports.api),
             "DEVKIT_FLOWER_PORT": str(ports.flower),
         }
+
+    def devkit(
+        self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE, stderr: int = subprocess.STDOUT
+    ) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+        """A devkit command that runs in this project, with ports that are free."""
+        return process([DEVKIT, *arguments], self.folder, self.environ(Ports.free()), stdout=stdout, stderr=stderr)
 
 
 def clean_environ() -> dict[str, str]:
@@ -132,32 +138,39 @@ class Lines:
     def __init__(self, pipe: IO[bytes] | None) -> None:
         assert pipe is not None
         self._pipe = pipe
-        self._seen: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
-        Thread(target=self._read, daemon=True).start()
+        self._read: list[str] = []
+        self._arrived: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
+        Thread(target=self._follow, daemon=True).start()
 
-    def first(self, starts_with: str, timeout_s: float = TIMEOUT_S) -> tuple[float, str]:
-        """The next line that starts so (indented or not) and when it came. Raises TimeoutError."""
+    def first(self, start: str, timeout_s: float = TIMEOUT_S) -> tuple[float, str]:
+        """When the next line came that starts so, indented or not, and the line. Raises LookupError without one."""
         deadline = time.perf_counter() + timeout_s
-        while True:
-            try:
-                at, line = self._seen.get(timeout=max(0.0, deadline - time.perf_counter()))
-            except queue.Empty:
-                raise TimeoutError(f"no line began with {starts_with!r} within {timeout_s:g} s") from None
-            if line.lstrip().startswith(starts_with):
-                return at, line
+        with suppress(queue.Empty):
+            while True:
+                at, line = self._arrived.get(timeout=max(0.0, deadline - time.perf_counter()))
+                if line.lstrip().startswith(start):
+                    return at, line
+                if not line:
+                    break
+        raise LookupError(f"no line starts with {start!r} in:\n{''.join(self._read[-30:])}")
 
-    def _read(self) -> None:
+    def _follow(self) -> None:
         with suppress(ValueError):  # closed while it was read
             for line in self._pipe:
-                self._seen.put((time.perf_counter(), line.decode(errors="replace")))
+                self._read.append(line.decode(errors="replace"))
+                self._arrived.put((time.perf_counter(), self._read[-1]))
+        self._arrived.put((time.perf_counter(), ""))
 
 
 def interrupt(started: "subprocess.Popen[bytes]") -> float:
     """Ctrl-C, and wait until the stack has stopped as it should; returns the seconds it took."""
     began = time.perf_counter()
     started.send_signal(signal.SIGINT)
-    code = started.wait(TIMEOUT_S)
-    assert code == 0, f"devkit ended with exit code {code} after Ctrl-C"
+    try:
+        code: int | None = started.wait(TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        code = None
+    assert code == 0, f"Ctrl-C: exit code {code}" if code else f"no exit within {TIMEOUT_S:g} s of Ctrl-C"
     return time.perf_counter() - began
 
 

@@ -16,7 +16,6 @@ import psutil
 from benchmarks._common import (
     DEVKIT,
     Lines,
-    Ports,
     Project,
     Row,
     asked_runs,
@@ -65,10 +64,9 @@ def idle_rows(home: Path) -> list[Row]:
     """A whole stack that has nothing to do, and beside it, at the same time, a process that has nothing to do."""
     progress(f"idle stack: {SETTLE_S + IDLE_S} s")
     sleeper = [sys.executable, "-c", "import time; time.sleep(3600)"]
-    environ = Project(home / "project").environ(Ports.free())
     with (
         process(sleeper, home, clean_environ()) as sleeping,
-        process([DEVKIT, "up"], home / "project", environ, stdout=subprocess.PIPE) as stack,
+        Project(home / "project").devkit("up") as stack,
     ):
         Lines(stack.stdout).first("service")
         devkit, floor = psutil.Process(stack.pid), psutil.Process(sleeping.pid)

@@ -1,31 +1,30 @@
 """`devkit up`, until all is ready, against the same four processes started side by side by hand.
 
 The peer is as quick as an expert can make it: everything known beforehand (ports, broker, arguments), all four
-processes started at once, none waiting for another, and each asked every 10 ms, with devkit's own probes, whether it
-is ready. So what devkit adds (finding the app, asking it for its broker, choosing ports, the supervisor) has to cost
-next to nothing.
+processes started at once, none waiting for another, each asked every 10 ms whether it is ready. Its commands and
+probes are those that devkit itself assembles, written as one types them, so both sides always start the same thing.
+What devkit adds (finding the app, asking it for its broker, the supervisor) has to cost next to nothing.
 """
 
+import json
 import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
 from benchmarks._common import (
     DEVKIT,
-    HOST,
     TIMEOUT_S,
     Lines,
     Ports,
     Project,
     Row,
     asked_runs,
-    clean_environ,
     interleaved,
     interrupt,
     process,
@@ -33,27 +32,22 @@ from benchmarks._common import (
     spread,
     temporary_folder,
 )
-from devkit.services.redis import find_redis_server
-from devkit.stack.probes import http_answers, redis_answers
+from devkit.services.assemble import EarlyProcesses, assemble
+from devkit.settings.load import load
+from devkit.settings.paths import paths_for
+from devkit.stack.service import Poll, Service
 
 PROMISED_RATIO = 1.15
 POLL_S = 0.01
-CELERY = ["-A", "sample_app.celery_app:celery_app"]
-WORKER = ["worker", "-l", "INFO", "-E"]
-ALONE = ["--without-mingle", "--without-gossip"]
+EXPERT_FLAGS = ("--without-mingle", "--without-gossip")
+WORKER_READY = re.compile(rb"celery@\S+ ready\.")
 
 
 def devkit_up(project: Project) -> float:
     """From exec to the table that says that all is ready."""
     began = time.perf_counter()
-    with process(
-        [DEVKIT, "up"], project.folder, project.environ(Ports.free()), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as stack:
-        output = Lines(stack.stdout)
-        ready, _ = output.first("service")
-        _, worker = output.first("worker")
-        # The comparison holds only as long as both sides run the same worker.
-        assert " ".join([*CELERY, *WORKER, *ALONE]) in worker, f"devkit starts another worker than the peer: {worker}"
+    with project.devkit("up") as stack:
+        ready, _ = Lines(stack.stdout).first("service")
         interrupt(stack)
     return ready - began
 
@@ -69,57 +63,54 @@ def devkit_up_detached(project: Project) -> float:
         subprocess.run([DEVKIT, "down"], cwd=project.folder, env=environ, check=True, capture_output=True)
 
 
-def by_hand(project: Project, worker_flags: list[str]) -> float:
-    """From the first exec to the last answer."""
-    ports = Ports.free()
-    broker = f"redis://{HOST}:{ports.redis}"
-    environ = {
-        **clean_environ(),
-        "CELERY_BROKER_URL": f"{broker}/0",
-        "CELERY_RESULT_BACKEND": f"{broker}/1",
-        "PYTHONUNBUFFERED": "1",
-    }
-    data = project.folder / "data"
-    data.mkdir(exist_ok=True)
-    logs = {name: data / f"{name}.log" for name in ("redis", "api", "worker", "flower")}
-    api, flower = f"http://{HOST}:{ports.api}/", f"http://{HOST}:{ports.flower}/healthcheck"
-    waiting: dict[str, Callable[[], bool]] = {
-        "redis": redis_answers(ports.redis).check,
-        "api": http_answers(api, "HEAD").check,
-        "worker": lambda: re.search(rb"celery@\S+ ready\.", logs["worker"].read_bytes()) is not None,
-        "flower": http_answers(flower).check,
-    }
+def by_hand(project: Project, left_out: Sequence[str] = ()) -> float:
+    """From the first exec to the last answer; without the arguments `left_out`."""
+    services = assembled(project)
+    logs = {service.name: project.folder / f"{service.name}.log" for service in services}
+    commands = [
+        (typed(service, left_out), service.cwd, environ_of(service), logs[service.name]) for service in services
+    ]
+    waiting = {service.name: readiness(service, logs[service.name]) for service in services}
     with ExitStack() as running:
         began = time.perf_counter()
-        for name, argv in commands(ports, data, worker_flags).items():
-            log = running.enter_context(logs[name].open("wb"))
-            running.enter_context(process(argv, project.folder, environ, stdout=log, stderr=log))
-        while waiting := {name: check for name, check in waiting.items() if not check()}:
+        for argv, folder, environ, log in commands:
+            output = running.enter_context(log.open("wb"))
+            running.enter_context(process(argv, folder, environ, stdout=output, stderr=output))
+        while waiting := {name: is_ready for name, is_ready in waiting.items() if not is_ready()}:
             assert time.perf_counter() - began < TIMEOUT_S, f"not ready: {', '.join(waiting)}"
             time.sleep(POLL_S)
         return time.perf_counter() - began
 
 
-def commands(ports: Ports, data: Path, worker_flags: list[str]) -> dict[str, list[str]]:
-    """What devkit/services/ starts, typed by hand."""
-    redis = find_redis_server(clean_environ()["PATH"])
-    assert redis, "this benchmark needs a redis-server"
-    python = [sys.executable, "-m"]
-    return {
-        "redis": [
-            redis, "--port", str(ports.redis), "--appendonly", "yes", "--save", "", "--daemonize", "no",
-            "--bind", HOST, "--dir", str(data),
-        ],
-        "api": [
-            *python, "uvicorn", "sample_app.main:app", "--host", HOST, "--port", str(ports.api),
-            "--timeout-graceful-shutdown", "2",
-        ],
-        "worker": [*python, "celery", *CELERY, *WORKER, *worker_flags],
-        "flower": [
-            *python, "celery", *CELERY, "flower", f"--address={HOST}", f"--port={ports.flower}",
-            "--enable_events=True", "--persistent=True", f"--db={data / 'flower'}", "--state_save_interval=5000",
-        ],
-    }  # fmt: skip
+def assembled(project: Project) -> list[Service]:
+    """What devkit would start here, with ports that are free now."""
+    environ = project.environ(Ports.free())
+    settings = load(project.folder, {}, environ)
+    with closing(EarlyProcesses()) as early:
+        services = assemble(settings, paths_for(settings.root, settings.options.data_dir, environ), (), early).services
+    assert [service.name for service in services] == ["redis", "api", "worker", "flower"]
+    return services
+
+
+def typed(service: Service, left_out: Sequence[str]) -> list[str]:
+    """Its command without devkit."""
+    if service.order is None:
+        return list(service.argv)
+    order = json.loads(service.order)
+    return [sys.executable, "-m", order["module"], *(word for word in order["argv"] if word not in left_out)]
+
+
+def environ_of(service: Service) -> dict[str, str]:
+    """Its variables, the broker's address among them."""
+    late = json.loads(service.order)["env"] if service.order else {}
+    return {**service.env, **late}
+
+
+def readiness(service: Service, log: Path) -> Callable[[], bool]:
+    """Devkit's probe; the worker has none from outside, but says it in its log as soon as it consumes."""
+    if isinstance(service.ready, Poll):
+        return service.ready.check
+    return lambda: WORKER_READY.search(log.read_bytes()) is not None
 
 
 def main() -> int:
@@ -130,8 +121,8 @@ def main() -> int:
         times = interleaved(
             {
                 "devkit": partial(devkit_up, ours),
-                "by hand": partial(by_hand, theirs, ALONE),
-                "as typed": partial(by_hand, theirs, []),
+                "by hand": partial(by_hand, theirs),
+                "as typed": partial(by_hand, theirs, EXPERT_FLAGS),
                 "detached": partial(devkit_up_detached, ours),
             },
             runs,

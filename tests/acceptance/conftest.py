@@ -37,9 +37,9 @@ def empty(tmp_path: Path) -> Iterator[Project]:
         yield project
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The sample app, its whole stack running in the background, shared by a module's tests."""
+    """The sample app, its whole stack running in the background, shared by all tests that do it no harm."""
     with closing(Project(tmp_path_factory.mktemp("running"), copy_of_sample_app())) as project:
         project.up()
         yield project

@@ -18,18 +18,21 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
-import devkit
 import httpx
 import psutil
 import pytest
+
+import devkit
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
 REPOSITORY = Path(__file__).parents[2]
-DEVKIT = Path(sys.executable).with_name("devkit")
+PYTHON = sys.executable
+DEVKIT = str(Path(PYTHON).with_name("devkit"))
 DEADLINE_S = 30.0  # generous: only what is broken ever waits that long
 POLL_S = 0.02
+SHOWN = 4000  # characters of output that a failed test shows
 # Nobody listens there, so that an app's own broker does not answer and devkit embeds a Redis.
 DEAD_REDIS = "redis://127.0.0.1:1"
 # Of the environment of whoever runs the tests, only what devkit cannot do without.
@@ -38,12 +41,12 @@ KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 OWN_FRAME = f'File "{Path(devkit.__file__).parent}'
 
 
-def wait_until(condition: Callable[[], T], timeout: float = DEADLINE_S, why: Callable[[], object] = str) -> T:
+def wait_until(condition: Callable[[], T | None], timeout: float = DEADLINE_S, why: Callable[[], object] = str) -> T:
     """Ask until the answer is true, and return it; `why` tells more about the wait that was in vain."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
         if time.monotonic() > deadline:
-            pytest.fail(f"not so within {timeout:g} s\n{why()}")
+            pytest.fail(f"not so within {timeout:g} s\n{str(why())[-SHOWN:]}")
         time.sleep(POLL_S)
     return answer
 
@@ -58,7 +61,7 @@ class Done:
 
     def expect(self, code: int) -> "Done":
         """The same, if it ended with this exit code."""
-        assert self.code == code, f"exit code {self.code}, not {code}\n{self.out}\n{self.err}"
+        assert self.code == code, f"exit code {self.code}, not {code}\n{self.out[-SHOWN:]}\n{self.err[-SHOWN:]}"
         return self
 
     def json(self) -> Any:
@@ -69,7 +72,7 @@ class Output:
     """All that comes out of a file descriptor, gathered by a thread until its end."""
 
     def __init__(self, fd: int) -> None:
-        self.data = b""
+        self.data = bytearray()
         self._fd = fd
         self._thread = Thread(target=self._gather, daemon=True)
         self._thread.start()
@@ -119,6 +122,15 @@ class Foreground:
         """What was written to standard error; on a terminal the two are one."""
         return self._outputs[-1].text
 
+    def ends_with(self, text: str) -> bool:
+        """Whether its standard output does; quicker than `out`, which may be long."""
+        return self._outputs[0].data.endswith(text.encode())
+
+    @property
+    def shown(self) -> str:
+        """The end of both, for the message of a test that fails."""
+        return "\n".join(output.text[-SHOWN:] for output in self._outputs)
+
     def wait_for(self, pattern: str, timeout: float = DEADLINE_S) -> re.Match[str]:
         """Wait until its output, of either kind, matches."""
 
@@ -126,10 +138,10 @@ class Foreground:
             matches = (re.search(pattern, output.text, re.MULTILINE) for output in self._outputs)
             match = next(filter(None, matches), None)
             if match is None and self._process.poll() is not None:
-                pytest.fail(f"ended without {pattern!r}\n{self.out}\n{self.err}")
+                pytest.fail(f"ended without {pattern!r}\n{self.shown}")
             return match
 
-        return wait_until(found, timeout, lambda: f"no {pattern!r}\n{self.out}\n{self.err}")
+        return wait_until(found, timeout, lambda: f"no {pattern!r}\n{self.shown}")
 
     def wait_for_all_ready(self) -> "Foreground":
         self.wait_for("all is ready")
@@ -150,7 +162,7 @@ class Foreground:
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"still runs after {timeout:g} s\n{self.out}\n{self.err}")
+            pytest.fail(f"still runs after {timeout:g} s\n{self.shown}")
 
     def close(self) -> None:
         """End it, in whatever way."""
@@ -171,11 +183,11 @@ class Foreground:
 
 
 class Project:
-    """A project in `folder`/project, with a runtime folder of its own."""
+    """A project in a folder inside `folder`, whose name has a space, and with a runtime folder of its own."""
 
     def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
         self._folder = folder
-        self.root = folder / "project"
+        self.root = folder / "a project"
         self.root.mkdir(mode=0o755)
         self.write(files)
         # Not under `folder`: a socket's path has at most 108 bytes.
@@ -194,36 +206,36 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
-    def devkit(self, *arguments: str, cwd: Path | None = None, **env: str) -> Done:
+    def devkit(self, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] = {}) -> Done:
         """Run a command to its end; nothing that it shows may be a traceback of devkit's own."""
-        done = self.run(str(DEVKIT), *arguments, cwd=cwd, **env)
+        done = self.run(DEVKIT, *arguments, cwd=cwd, env=env)
         assert OWN_FRAME not in done.out + done.err, done
         assert "devkit itself failed" not in done.err, done
         return done
 
-    def run(self, *command: str, cwd: Path | None = None, **env: str) -> Done:
+    def run(self, *command: str, cwd: Path | None = None, env: Mapping[str, str] = {}) -> Done:
         """Run any command to its end, in the project's folder and environment."""
         ended = subprocess.run(
             command,
             cwd=cwd or self.root,
-            env=self.environ | env,
+            env={**self.environ, **env},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=2 * DEADLINE_S,
+            timeout=DEADLINE_S,
             check=False,
         )
         return Done(ended.returncode, ended.stdout.decode(errors="replace"), ended.stderr.decode(errors="replace"))
 
-    def start(self, *arguments: str, terminal: bool = False, **env: str) -> Foreground:
+    def start(self, *arguments: str, terminal: bool = False, env: Mapping[str, str] = {}) -> Foreground:
         """Start a command that goes on running."""
-        argv = [str(DEVKIT), *arguments]
-        started = Foreground(argv, cwd=self.root, env=self.environ | env, terminal=terminal)
+        argv = [DEVKIT, *arguments]
+        started = Foreground(argv, cwd=self.root, env={**self.environ, **env}, terminal=terminal)
         self._started.append(started)
         return started
 
-    def up(self, *arguments: str, **env: str) -> Done:
+    def up(self, *arguments: str) -> Done:
         """Start the stack in the background."""
-        return self.devkit("up", "-d", *arguments, **env).expect(0)
+        return self.devkit("up", "-d", *arguments).expect(0)
 
     def status(self) -> Json:
         """What `devkit status --json` prints, with or without a stack."""
@@ -270,13 +282,18 @@ class Project:
                 found[process.pid] = " ".join(process.info["cmdline"] or [])
         return found
 
+    def wait_until_gone(self, timeout: float = 2.0) -> None:
+        """Nothing is left of it; devkit itself ends a moment after `down` says so."""
+        wait_until(lambda: not self.processes(), timeout, self.processes)
+
     def close(self) -> None:
         """Stop what runs, and fail when anything outlives that."""
         for started in self._started:
             started.close()
         try:
-            self.devkit("down").expect(0)
-            wait_until(lambda: not self.processes(), 5.0, self.processes)
+            if self.processes():
+                self.devkit("down").expect(0)
+            self.wait_until_gone()
         finally:
             for pid in self.processes():
                 with suppress(ProcessLookupError):

@@ -1,0 +1,141 @@
+"""Where a stack's files go, and whose they have to be."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from devkit.errors import DevkitError
+from devkit.settings.paths import SOCKET_PATH_BYTES, Paths, make_data, make_private, paths_for
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+# --- which folders ---
+
+
+def test_data_is_in_the_project_and_the_socket_in_the_users_runtime_folder(tmp_path: Path) -> None:
+    paths = paths_for(tmp_path, ".devkit", {"XDG_RUNTIME_DIR": "/run/user/1"})
+
+    assert paths.data == tmp_path / ".devkit"
+    assert paths.logs == tmp_path / ".devkit" / "logs"
+    assert paths.runtime.parent == Path("/run/user/1/devkit")
+    assert paths.socket == paths.runtime / "control.sock"
+    assert not paths.data.exists()
+
+
+def test_the_data_may_lie_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+
+    assert paths_for(tmp_path, "/var/x", {}).data == Path("/var/x")
+    assert paths_for(tmp_path, "~/x", {}).data == Path("/home/someone/x")
+
+
+def test_each_project_has_its_own_runtime_folder(tmp_path: Path) -> None:
+    one, again, other = (paths_for(tmp_path / name, ".devkit", {}).runtime for name in ("a", "a", "b"))
+
+    assert one == again != other
+
+
+def test_without_a_runtime_folder_the_temp_folder_has_one_for_each_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/var/tmp")
+
+    assert paths_for(Path("/p"), ".devkit", {}).runtime.parent == Path(f"/var/tmp/devkit-{os.getuid()}")
+
+
+@pytest.mark.parametrize("temp", ["short", "long"])
+def test_a_folder_too_deep_for_a_socket_is_passed_over(temp: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = "/" + "ä" * (SOCKET_PATH_BYTES // 2)  # counted in bytes, not in characters
+    monkeypatch.setattr("tempfile.tempdir", deep if temp == "long" else "/var/tmp")
+
+    runtime = paths_for(Path("/p"), ".devkit", {"XDG_RUNTIME_DIR": deep}).runtime
+
+    home = "/tmp" if temp == "long" else "/var/tmp"
+    assert runtime.parent == Path(f"{home}/devkit-{os.getuid()}")
+
+
+def test_the_deepest_folder_that_fits_is_taken() -> None:
+    socket = len("/devkit/0123456789ab/control.sock")
+    fits = "/" + "x" * (SOCKET_PATH_BYTES - socket - 1)
+
+    paths = paths_for(Path("/p"), ".devkit", {"XDG_RUNTIME_DIR": fits})
+
+    assert len(str(paths.socket)) == SOCKET_PATH_BYTES
+    assert paths_for(Path("/p"), ".devkit", {"XDG_RUNTIME_DIR": fits + "x"}).runtime.parent.name != "devkit"
+
+
+# --- the data folder ---
+
+
+def test_the_data_folder_is_private_and_ignores_itself_in_git(tmp_path: Path) -> None:
+    paths = Paths(tmp_path / ".devkit", tmp_path)
+
+    make_data(paths)
+    make_data(paths)
+
+    assert paths.logs.is_dir()
+    assert mode(paths.data) == 0o700
+    assert (paths.data / ".gitignore").read_text() == "*\n"
+
+
+def test_a_gitignore_that_is_there_stays(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine\n")
+
+    make_data(Paths(tmp_path, tmp_path))
+
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "file/far/below"])
+def test_data_cannot_lie_below_a_file(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(DevkitError, match=f"cannot write to {tmp_path / place}: ") as caught:
+        make_data(Paths(tmp_path / place, tmp_path))
+
+    assert "DEVKIT_DATA_DIR" in caught.value.mend[1]
+
+
+# --- the runtime folder ---
+
+
+def test_the_runtime_folder_is_the_users_alone(tmp_path: Path) -> None:
+    (tmp_path / "devkit").mkdir(mode=0o755)
+    folder = tmp_path / "devkit" / "project"
+
+    make_private(folder)
+    make_private(folder)
+
+    assert (mode(folder), mode(folder.parent)) == (0o700, 0o700)
+
+
+@pytest.mark.parametrize("part", ["devkit", "devkit/project"])
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / part).mkdir(parents=True)
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+
+    with pytest.raises(DevkitError, match=f"{tmp_path / 'devkit'} belongs to somebody else"):
+        make_private(tmp_path / "devkit" / "project")
+
+
+@pytest.mark.parametrize("part", ["devkit", "devkit/project"])
+def test_a_link_is_refused(tmp_path: Path, part: str) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    (tmp_path / part).parent.mkdir(exist_ok=True)
+    (tmp_path / part).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DevkitError, match=f"{tmp_path / part} belongs to somebody else"):
+        make_private(tmp_path / "devkit" / "project")
+
+    assert mode(tmp_path / "elsewhere") == 0o755
+
+
+def test_a_runtime_folder_cannot_lie_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(DevkitError, match=f"cannot make {tmp_path}/file/devkit: ") as caught:
+        make_private(tmp_path / "file" / "devkit")
+
+    assert "XDG_RUNTIME_DIR" in caught.value.mend[0]

@@ -1,0 +1,160 @@
+"""The guard against what no code can catch, with real processes that are really killed."""
+
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from devkit.stack.guard import Guard
+from devkit.stack.sessions import MARKER, members
+from tests.unit.stack.programs import Programs, runs
+from tests.unit.waiting import wait_for
+
+# devkit with two services, one of which does not end by itself, and something that escaped from one of them.
+DEVKIT = """
+from devkit.stack.guard import Guard
+guard = Guard(sys.argv[1])
+
+def run(code, **mark):
+    command = [sys.executable, "-c", "import signal, sys, time\\n" + code, sys.argv[2]]
+    environ = {**os.environ, **mark}
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, env=environ)
+    process.stdout.readline()
+    tell(process.pid)
+    return process.pid
+
+POLITE = "try: print('up', flush=True); time.sleep(600)\\nexcept KeyboardInterrupt: open(sys.argv[1], 'w').close()"
+STUBBORN = "[signal.signal(s, signal.SIG_IGN) for s in (2, 15)]; print('up', flush=True); time.sleep(600)"
+guard.started(run(POLITE))
+guard.started(run(STUBBORN))
+run(STUBBORN, **{sys.argv[3]: sys.argv[1]})
+sleep()
+"""
+
+
+@pytest.fixture
+def stack() -> str:
+    """The mark of a stack that nobody else has."""
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def guard(stack: str) -> Iterator[Guard]:
+    with closing(Guard(stack)) as guard:
+        yield guard
+
+
+def guards(stack: str) -> list[int]:
+    """The guard processes that this process has started for the stack."""
+    return [
+        child.pid
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and stack in child.cmdline()
+    ]
+
+
+def test_the_services_end_when_devkit_is_killed(programs: Programs, stack: str, tmp_path: Path) -> None:
+    goodbye = tmp_path / "goodbye"
+    devkit = programs.start(DEVKIT, stack, goodbye, MARKER)
+    services = [programs.child_of(devkit) for _ in range(3)]
+    assert all(map(runs, services))
+
+    devkit.kill()
+
+    wait_for(lambda: not any(map(runs, services)))
+    assert goodbye.exists()
+
+
+def test_the_guard_ends_itself_when_all_is_done(stack: str) -> None:
+    guard = Guard(stack)
+    assert len(guards(stack)) == 1
+
+    guard.close()
+
+    assert guards(stack) == []
+
+
+def test_the_guard_leads_a_session_of_its_own(guard: Guard, stack: str) -> None:
+    """What is typed or sent to devkit's terminal or process group does not reach it."""
+    (pid,) = guards(stack)
+
+    assert members(pid) == [pid]
+    assert os.getpgid(pid) != os.getpgid(0)
+
+
+def test_a_service_that_ended_is_forgotten(programs: Programs, stack: str) -> None:
+    """Its pid may belong to somebody else by now."""
+    service = programs.sleeper()
+    guard = Guard(stack)
+    guard.started(service.pid)
+
+    guard.ended(service.pid)
+    guard.close()
+
+    assert runs(service.pid)
+
+
+def test_a_guard_that_was_killed_is_replaced_at_the_next_word(programs: Programs, stack: str) -> None:
+    first, second = programs.sleeper(), programs.sleeper()
+    guard = Guard(stack)
+    guard.started(first.pid)
+    (killed,) = guards(stack)
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: not runs(killed))
+
+    guard.started(second.pid)
+
+    (replacement,) = guards(stack)
+    assert replacement != killed
+    guard.close()  # with services left: as if devkit had gone
+    assert (first.ended(), second.ended()) == (-signal.SIGINT, -signal.SIGINT)
+
+
+def test_a_replacement_knows_nothing_of_what_has_ended(programs: Programs, stack: str) -> None:
+    first, second = programs.sleeper(), programs.sleeper()
+    guard = Guard(stack)
+    guard.started(first.pid)
+    guard.ended(first.pid)
+    (killed,) = guards(stack)
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: not runs(killed))
+
+    guard.started(second.pid)
+    guard.close()
+
+    assert second.ended() == -signal.SIGINT
+    assert runs(first.pid)
+
+
+def test_a_guard_that_was_killed_does_not_disturb_the_end(programs: Programs, guard: Guard, stack: str) -> None:
+    service = programs.sleeper()
+    guard.started(service.pid)
+    (killed,) = guards(stack)
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: not runs(killed))
+
+    guard.ended(service.pid)
+    guard.close()
+
+    assert guards(stack) == []
+
+
+def test_the_projects_modules_are_not_the_guards(
+    programs: Programs, stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some are called like those of the standard library."""
+    service = programs.sleeper()
+    (tmp_path / "signal.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    guard = Guard(stack)
+    guard.started(service.pid)
+    guard.close()
+
+    assert service.ended() == -signal.SIGINT

@@ -1,0 +1,103 @@
+"""Ports that are free, and who holds those that are not."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from devkit.stack import ports
+from devkit.stack.ports import HOST, holder, is_free, next_free
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server((HOST, 0)) as server:
+        yield server
+
+
+def port_of(server: socket.socket) -> int:
+    port: int = server.getsockname()[1]
+    return port
+
+
+def test_a_port_is_free_until_somebody_listens(server: socket.socket) -> None:
+    port = port_of(server)
+    assert not is_free(port)
+
+    server.close()
+
+    assert is_free(port)
+
+
+def test_a_port_on_all_addresses_is_not_free_here() -> None:
+    with socket.create_server(("", 0)) as server:
+        assert not is_free(port_of(server))
+
+
+def test_a_port_that_just_served_is_free(server: socket.socket) -> None:
+    """The server closes first, so that its end of the connection is left in TIME_WAIT."""
+    with socket.create_connection(server.getsockname()) as client:
+        accepted, _ = server.accept()
+        accepted.close()
+        assert client.recv(1) == b""
+    port = port_of(server)
+    server.close()
+
+    with socket.socket() as careless, pytest.raises(OSError, match="in use"):
+        careless.bind((HOST, port))
+    assert is_free(port)
+
+
+def test_the_next_free_port_is_the_one_asked_for_if_it_is_free(server: socket.socket) -> None:
+    port = port_of(server)
+    server.close()
+
+    assert next_free(port, set()) == port
+
+
+def test_ports_in_use_and_those_already_given_away_are_passed_over(server: socket.socket) -> None:
+    port = port_of(server)
+
+    found = next_free(port, {port + 1, port + 2})
+
+    assert found > port + 2
+    assert is_free(found)
+
+
+def test_where_a_hundred_are_in_use_any_free_port_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda _: False)
+
+    found = next_free(20000, set())
+
+    assert not 20000 <= found < 20100
+    monkeypatch.undo()
+    assert is_free(found)
+
+
+def test_the_search_ends_with_the_last_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(ports, "is_free", asked.append)
+
+    next_free(65534, set())
+
+    assert asked == [65534, 65535]
+
+
+def test_the_holder_of_a_port_is_named_with_its_command(server: socket.socket) -> None:
+    named = holder(port_of(server))
+
+    assert named.startswith(f"pid {os.getpid()} (")
+    assert "python" in named
+
+
+def test_who_only_has_a_connection_from_that_port_does_not_hold_it(server: socket.socket) -> None:
+    with socket.create_connection(server.getsockname()) as client:
+        assert holder(port_of(client)) == "another user's process"
+
+
+def test_nobody_is_accused_of_a_free_port(server: socket.socket) -> None:
+    port = port_of(server)
+    server.close()
+
+    assert holder(port) == "another user's process"

@@ -1,0 +1,608 @@
+"""The real loop over a fake clock and fake processes: each test is a history, and what came of it."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from devkit.errors import DevkitError
+from devkit.model.status import ServiceStatus
+from devkit.stack.messages import Exited, OutputLost, Ready, Signalled
+from devkit.stack.restarts import DELAYS_S
+from devkit.stack.service import Finish, Poll
+from devkit.stack.supervisor import describe_exit
+from tests.unit.stack.world import Program, World, service
+
+CTRL_C = Signalled(signal.SIGINT)
+REDIS, API, WORKER = service("redis"), service("api", "redis"), service("worker", "redis")
+NEVER_READY = Program(ready=None)
+
+
+def statuses(answer: dict[str, Any]) -> dict[str, str]:
+    return {name: status.state for name, status in answer.items()}
+
+
+# --- start ---
+
+
+def test_dependencies_start_first_and_independent_services_side_by_side() -> None:
+    world = World(WORKER, API, REDIS, redis=Program(ready=2), api=Program(ready=1), worker=Program(ready=3))
+    world.at(10, CTRL_C)
+
+    assert world.run() == 0
+    assert world.log[:8] == [
+        "0 redis starts",
+        "2 redis ready",
+        "2 worker starts",
+        "2 api starts",
+        "3 api ready",
+        "5 worker ready",
+        "5 all ready: worker, api, redis",
+        "10 stopping",
+    ]
+
+
+def test_a_service_waits_for_all_that_it_needs() -> None:
+    world = World(service("a"), service("b"), service("c", "a", "b"), b=Program(ready=4))
+    world.at(10, CTRL_C)
+
+    world.run()
+
+    assert world.told("c starts") == ["4 c starts"]
+
+
+def test_what_is_not_part_of_the_stack_is_not_waited_for() -> None:
+    world = World(WORKER)
+    world.at(10, CTRL_C)
+
+    world.run()
+
+    assert world.told("worker starts") == ["0 worker starts"]
+
+
+def test_all_ready_is_told_once() -> None:
+    world = World(REDIS, API)
+    world.ask(5, ask="restart", services=["api"])
+    world.at(10, CTRL_C)
+
+    world.run()
+
+    assert world.told("all ready") == ["2 all ready: redis, api"]
+    assert world.told("devkit:") == ["6.5 devkit: api is ready after 1.0 s"]
+
+
+def test_seconds_to_ready_count_from_each_services_own_start() -> None:
+    world = World(REDIS, API, redis=Program(ready=2), api=Program(ready=1.25))
+    answer = world.ask(5, ask="status")
+    world.at(10, CTRL_C)
+
+    world.run()
+
+    status = answer.get_nowait()
+    assert (status["redis"].ready_s, status["api"].ready_s) == (2.0, 1.25)
+
+
+# --- a start that fails ---
+
+
+def test_a_failed_start_stops_the_rest() -> None:
+    world = World(REDIS, API, WORKER, api=Program(ready=None, lives=2, code=3))
+
+    assert world.run() == 1
+    assert world.log == [
+        "0 redis starts",
+        "1 redis ready",
+        "1 api starts",
+        "1 worker starts",
+        "2 worker ready",
+        "3 api ends",
+        "3 failed: api ended with exit code 3",
+        "3 worker SIGINT",
+        "3.5 worker ends",
+        "3.5 redis SIGINT",
+        "4 redis ends",
+    ]
+    (error,) = world.errors
+    assert error.excerpt == "last words of api"
+    assert error.mend == ("read all of its output: devkit logs api",)
+
+
+def test_what_waits_for_a_service_that_fails_is_never_started() -> None:
+    world = World(REDIS, API, redis=Program(ready=None, lives=1))
+
+    assert world.run() == 1
+    assert world.log == ["0 redis starts", "1 redis ends", "1 failed: redis ended with exit code 1"]
+
+
+def test_the_first_failure_is_the_news() -> None:
+    world = World(
+        REDIS,
+        API,
+        WORKER,
+        api=Program(ready=None, lives=1),
+        worker=Program(ready=None, lives=1.25, takes=5),
+        redis=Program(lives=2.5, takes=5),
+    )
+
+    assert world.run() == 1
+    assert [error.what for error in world.errors] == ["api ended with exit code 1"]
+
+
+def test_a_service_that_ends_well_but_was_to_stay_has_failed() -> None:
+    world = World(API, api=Program(ready=None, lives=1, code=0))
+
+    assert world.run() == 1
+    assert [error.what for error in world.errors] == ["api ended with exit code 0"]
+
+
+def test_a_start_that_takes_too_long() -> None:
+    api = service("api", "redis", ready=Poll(lambda: True, "GET http://127.0.0.1:8000/"))
+    world = World(REDIS, api, timeout=60, api=NEVER_READY)
+
+    assert world.run() == 1
+    assert world.log == [
+        "0 redis starts",
+        "1 redis ready",
+        "1 api starts",
+        "61 failed: api did not become ready in 60 s",
+        "61 api SIGINT",
+        "61.5 api ends",
+        "61.5 redis SIGINT",
+        "62 redis ends",
+    ]
+    assert world.errors[0].mend[0] == "devkit waited for GET http://127.0.0.1:8000/; more time: --timeout SECONDS"
+
+
+def test_a_program_that_cannot_be_started() -> None:
+    world = World(REDIS, API, api=[DevkitError("cannot run uvicorn: No such file or directory")])
+
+    assert world.run() == 1
+    assert [error.what for error in world.errors] == ["cannot run uvicorn: No such file or directory"]
+    assert world.told("SIG") == ["1 redis SIGINT"]
+
+
+# --- crashes later ---
+
+
+def test_a_crash_leads_to_a_restart_and_disturbs_nobody_else() -> None:
+    world = World(REDIS, API, WORKER, worker=[Program(lives=20, code=-9), Program()])
+    answers = [world.ask(moment, ask="status") for moment in (21.1, 25)]
+    world.at(30, CTRL_C)
+
+    assert world.run() == 0
+    assert [entry for entry in world.log if 3 < float(entry.split()[0]) < 30] == [
+        "21 worker ends",
+        "21 devkit: worker was killed by SIGKILL; it starts again in 0.2 s",
+        "21.2 worker starts",
+        "22.2 worker ready",
+        "22.2 devkit: worker is ready after 1.0 s",
+    ]
+    between, after = (answer.get_nowait()["worker"] for answer in answers)
+    assert (between.state, between.pid, between.note) == ("starting", None, "worker was killed by SIGKILL")
+    assert (after.state, after.restarts, after.generation, after.note) == ("ready", 1, 2, "")
+
+
+def test_quick_crashes_are_answered_later_each_time_and_then_no_more() -> None:
+    world = World(REDIS, API, WORKER, worker=Program(lives=2))
+    answer = world.ask(30, ask="status")
+    world.at(40, CTRL_C)
+
+    assert world.run() == 0
+    ends = [float(entry.split()[0]) for entry in world.told("worker ends")]
+    starts = [float(entry.split()[0]) for entry in world.told("worker starts")]
+    pauses = [round(start - end, 3) for end, start in zip(ends, starts[1:], strict=False)]
+    assert pauses == list(DELAYS_S)
+    assert len(ends) == len(starts) == len(DELAYS_S) + 1
+    (error,) = world.errors
+    assert error.what == "worker ended with exit code 1, again and again"
+    assert error.excerpt == "last words of worker"
+    assert "start it again: devkit restart worker" in error.mend
+    assert statuses(answer.get_nowait()) == {"redis": "ready", "api": "ready", "worker": "failed"}
+
+
+def test_a_service_that_ran_well_in_between_is_tried_for_ever() -> None:
+    world = World(WORKER, worker=Program(lives=20))
+    world.at(1000, CTRL_C)
+
+    assert world.run() == 0
+    assert world.errors == []
+    assert {entry.split("again in ")[1] for entry in world.told("again in")} == {"0.2 s"}
+    assert len(world.told("worker starts")) > 40
+
+
+def test_a_program_that_cannot_be_started_again_is_tried_again_too() -> None:
+    world = World(WORKER, worker=[Program(lives=20), DevkitError("cannot run celery: Text file busy"), Program()])
+    world.at(30, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("again in", "starts") == [
+        "0 worker starts",
+        "20 devkit: worker ended with exit code 1; it starts again in 0.2 s",
+        "20.2 devkit: cannot run celery: Text file busy; it starts again in 0.5 s",
+        "20.7 worker starts",
+    ]
+
+
+def test_a_restarted_service_that_hangs_is_given_up_while_the_others_go_on() -> None:
+    world = World(REDIS, WORKER, timeout=60, worker=[Program(lives=20), NEVER_READY])
+    answer = world.ask(100, ask="status")
+    world.at(200, CTRL_C)
+
+    assert world.run() == 0
+    assert [error.what for error in world.errors] == ["worker did not become ready in 60 s"]
+    assert statuses(answer.get_nowait()) == {"redis": "ready", "worker": "failed"}
+
+
+def test_what_a_crashed_service_needs_has_to_be_ready_again_first() -> None:
+    world = World(REDIS, WORKER, redis=[Program(lives=20), Program(ready=5)], worker=[Program(lives=19), Program()])
+    world.at(40, CTRL_C)
+
+    world.run()
+
+    assert world.told("starts")[2:] == [
+        "20 devkit: redis ended with exit code 1; it starts again in 0.2 s",
+        "20 devkit: worker ended with exit code 1; it starts again in 0.2 s",
+        "20.2 redis starts",
+        "25.2 worker starts",
+    ]
+
+
+# --- services that finish, and such as run elsewhere ---
+
+MIGRATE = service("migrate", "redis", ready=Finish())
+FINISHES = Program(ready=None, lives=3, code=0)
+
+
+def test_a_service_that_finishes_is_ready_then() -> None:
+    world = World(REDIS, MIGRATE, service("api", "migrate"), migrate=FINISHES)
+    answer = world.ask(10, ask="status")
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("api starts", "all ready") == ["4 api starts", "5 all ready: redis, migrate, api"]
+    migrate = answer.get_nowait()["migrate"]
+    assert (migrate.state, migrate.pid, migrate.ready_s, migrate.note) == ("ready", None, 3.0, "finished")
+
+
+def test_a_service_that_finishes_badly_has_failed() -> None:
+    world = World(REDIS, MIGRATE, service("api", "migrate"), migrate=Program(ready=None, lives=3, code=1))
+
+    assert world.run() == 1
+    assert [error.what for error in world.errors] == ["migrate ended with exit code 1"]
+    assert world.told("api") == []
+
+
+def test_a_service_that_has_finished_does_not_hold_up_the_stop_of_what_it_needed() -> None:
+    world = World(REDIS, MIGRATE, migrate=FINISHES)
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("SIG") == ["20 redis SIGINT"]
+
+
+def test_the_stop_goes_on_through_a_service_that_has_finished() -> None:
+    world = World(REDIS, MIGRATE, service("api", "migrate"), migrate=FINISHES)
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("SIG") == ["20 api SIGINT", "20.5 redis SIGINT"]
+
+
+def test_a_service_that_runs_elsewhere_is_neither_started_nor_stopped() -> None:
+    redis = service("redis", external=True, how="the app's own", url="redis://cache:6379")
+    world = World(redis, API)
+    answer = world.ask(10, ask="status")
+    refused = world.ask(11, ask="restart", services=["redis"])
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.log == [
+        "0 api starts",
+        "1 api ready",
+        "1 all ready: redis, api",
+        "20 stopping",
+        "20 api SIGINT",
+        "20.5 api ends",
+    ]
+    assert answer.get_nowait()["redis"] == ServiceStatus(
+        name="redis",
+        state="ready",
+        pid=None,
+        url="redis://cache:6379",
+        ready_s=None,
+        restarts=0,
+        generation=1,
+        note="",
+        how="the app's own",
+    )
+    assert refused.get_nowait() == {"error": "redis is not devkit's to restart: the app's own"}
+
+
+# --- stop ---
+
+
+@pytest.mark.parametrize("end", [CTRL_C, Signalled(signal.SIGTERM), OutputLost(), "asked"])
+def test_whoever_asks_services_stop_in_reverse_order(end: Any) -> None:
+    world = World(REDIS, API, WORKER, service("flower", "worker"))
+    if end == "asked":
+        world.ask(10, ask="stop")
+    else:
+        world.at(10, end)
+
+    assert world.run() == 0
+    assert world.log[world.log.index("10 stopping") :] == [
+        "10 stopping",
+        "10 api SIGINT",
+        "10 flower SIGINT",
+        "10.5 api ends",
+        "10.5 flower ends",
+        "10.5 worker SIGINT",
+        "11 worker ends",
+        "11 redis SIGINT",
+        "11.5 redis ends",
+    ]
+
+
+def test_who_does_not_stop_is_asked_harder_each_time() -> None:
+    world = World(service("worker", grace_s=10), worker=Program(heeds=signal.SIGKILL))
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.log[2:] == [
+        "1 all ready: worker",
+        "20 stopping",
+        "20 worker SIGINT",
+        "30 worker SIGTERM",
+        "32 devkit: worker ignores SIGINT and SIGTERM: killed",
+        "32 worker SIGKILL",
+        "32 worker ends",
+    ]
+
+
+def test_who_heeds_sigterm_is_not_killed() -> None:
+    world = World(service("worker", grace_s=5), worker=Program(heeds=signal.SIGTERM, takes=1.5))
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("SIG", "worker ends") == ["20 worker SIGINT", "25 worker SIGTERM", "26.5 worker ends"]
+
+
+def test_a_stop_signal_goes_to_the_group_where_a_shell_runs_the_service() -> None:
+    world = World(service("web", signal_group=True))
+    world.at(20, CTRL_C)
+
+    world.run()
+
+    assert world.told("SIG") == ["20 web SIGINT to its group"]
+
+
+def test_a_second_interrupt_kills_all_at_once() -> None:
+    world = World(REDIS, API, WORKER, worker=Program(takes=100))
+    world.at(20, CTRL_C)
+    world.at(21, CTRL_C)
+
+    assert world.run() == 130
+    assert world.told("SIG", "ends")[-4:] == [
+        "21 redis SIGKILL",
+        "21 worker SIGKILL",
+        "21 redis ends",
+        "21 worker ends",
+    ]
+    assert world.told("SIGTERM") == []
+
+
+def test_further_interrupts_do_no_harm() -> None:
+    world = World(REDIS, API)
+    for moment in (20, 20.1, 20.1, 20.1):
+        world.at(moment, CTRL_C)
+
+    assert world.run() == 130
+
+
+def test_a_stop_while_services_start() -> None:
+    world = World(REDIS, API, WORKER, redis=Program(ready=30))
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.log == ["0 redis starts", "20 stopping", "20 redis SIGINT", "20.5 redis ends"]
+
+
+def test_a_stop_while_a_crashed_service_pauses() -> None:
+    world = World(REDIS, WORKER, worker=Program(lives=19))
+    world.at(20.1, CTRL_C)
+
+    assert world.run() == 0
+    assert world.log[-3:] == ["20.1 stopping", "20.1 redis SIGINT", "20.6 redis ends"]
+
+
+def test_a_stop_after_a_service_was_given_up() -> None:
+    world = World(REDIS, WORKER, worker=Program(lives=2))
+    world.at(100, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("SIG") == ["100 redis SIGINT"]
+
+
+def test_a_service_that_ends_by_itself_during_the_stop_is_no_failure() -> None:
+    """A typed Ctrl-C, or the end of what it needs, may reach it by another way."""
+    world = World(REDIS, API, redis=Program(lives=20.25))
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("devkit:", "failed") == []
+
+
+def test_a_service_that_ends_by_itself_while_a_start_is_stopped_is_no_failure() -> None:
+    world = World(REDIS, API, redis=Program(lives=20.25), api=NEVER_READY)
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.errors == []
+
+
+# --- restart on request ---
+
+
+def test_a_ready_service_is_stopped_and_started_again() -> None:
+    world = World(REDIS, API)
+    reply = world.ask(10, ask="restart", services=["api"])
+    answers = [world.ask(moment, ask="status") for moment in (10.25, 10.75, 20)]
+    world.at(30, CTRL_C)
+
+    assert world.run() == 0
+    assert reply.get_nowait() == {}
+    assert world.told(" api ")[2:6] == [
+        "10 api SIGINT",
+        "10.5 api ends",
+        "10.5 api starts",
+        "11.5 api ready",
+    ]
+    found = [answer.get_nowait()["api"] for answer in answers]
+    assert [status.state for status in found] == ["stopped", "starting", "ready"]
+    assert [status.generation for status in found] == [1, 2, 2]
+    assert [status.ready_s for status in found] == [1.0, None, 1.0]
+    assert found[-1].restarts == 0
+
+
+def test_a_service_that_was_given_up_starts_with_a_clean_slate() -> None:
+    world = World(WORKER, worker=[*[Program(lives=2)] * 6, Program()])
+    world.ask(60, ask="restart", services=["worker"])
+    answer = world.ask(70, ask="status")
+    world.at(80, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("starts")[-3:] == [
+        "60 worker starts",
+        "62 devkit: worker ended with exit code 1; it starts again in 0.2 s",
+        "62.2 worker starts",
+    ]
+    assert statuses(answer.get_nowait()) == {"worker": "ready"}
+
+
+def test_a_crashed_service_that_pauses_starts_at_once() -> None:
+    world = World(WORKER, worker=[Program(lives=20), Program()])
+    world.ask(20.1, ask="restart", services=["worker"])
+    world.at(30, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("worker starts") == ["0 worker starts", "20.1 worker starts"]
+
+
+def test_a_waiting_service_goes_on_waiting() -> None:
+    world = World(REDIS, API, redis=Program(ready=5))
+    reply = world.ask(2, ask="restart", services=["api"])
+    world.at(30, CTRL_C)
+
+    assert world.run() == 0
+    assert reply.get_nowait() == {}
+    assert world.told("api starts") == ["5 api starts"]
+
+
+def test_a_second_request_while_it_stops_changes_nothing() -> None:
+    world = World(WORKER, worker=Program(takes=3))
+    world.ask(10, ask="restart", services=["worker"])
+    world.ask(11, ask="restart", services=["worker"])
+    world.at(30, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("SIG", "worker starts") == [
+        "0 worker starts",
+        "10 worker SIGINT",
+        "13 worker starts",
+        "30 worker SIGINT",
+    ]
+
+
+def test_a_finished_service_runs_again() -> None:
+    world = World(REDIS, MIGRATE, API, migrate=FINISHES)
+    world.ask(10, ask="restart", services=["migrate"])
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("migrate starts") == ["1 migrate starts", "10 migrate starts"]
+
+
+def test_a_stop_overtakes_a_restart() -> None:
+    world = World(WORKER, worker=Program(takes=3))
+    world.ask(10, ask="restart", services=["worker"])
+    world.at(11, CTRL_C)
+
+    assert world.run() == 0
+    assert world.log[-1] == "13 worker ends"
+
+
+def test_one_unknown_name_and_nothing_is_restarted() -> None:
+    world = World(REDIS, API)
+    reply = world.ask(10, ask="restart", services=["api", "apy"])
+    world.at(20, CTRL_C)
+
+    world.run()
+
+    assert reply.get_nowait() == {"error": "there is no service 'apy' in this stack"}
+    assert world.told("api SIG") == ["20 api SIGINT"]
+
+
+# --- messages ---
+
+
+def test_news_of_a_process_that_is_not_the_current_one_is_ignored() -> None:
+    world = World(WORKER, worker=[Program(lives=20), Program(ready=5)])
+    old = 1
+    world.at(21, Ready("worker", old))
+    answer = world.ask(22, ask="status")
+    world.at(23, Exited("worker", old, 0))  # told a second time
+    world.at(30, Exited("worker", 4711, 0))
+    world.at(40, CTRL_C)
+
+    assert world.run() == 0
+    assert statuses(answer.get_nowait()) == {"worker": "starting"}
+    assert world.told("worker starts", "worker ready") == [
+        "0 worker starts",
+        "1 worker ready",
+        "20.2 worker starts",
+        "25.2 worker ready",
+    ]
+
+
+def test_a_service_that_becomes_ready_while_it_stops_goes_on_stopping() -> None:
+    world = World(API, WORKER, api=Program(ready=20.25))
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("api ready") == []
+
+
+@pytest.mark.parametrize("request_", [{}, {"ask": "dance"}, {"ask": "restart"}, {"ask": "restart", "services": "api"}])
+def test_a_request_that_this_devkit_does_not_know(request_: dict[str, Any]) -> None:
+    world = World(API)
+    reply = world.ask(10, **request_)
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert "another version of devkit" in reply.get_nowait()["error"]
+
+
+def test_a_status_before_anything_is_ready() -> None:
+    world = World(REDIS, API)
+    answer = world.ask(0.5, ask="status")
+    world.at(20, CTRL_C)
+
+    world.run()
+
+    status = answer.get_nowait()
+    assert statuses(status) == {"redis": "starting", "api": "starting"}
+    assert (status["redis"].pid, status["api"].pid) == (1, None)
+    assert (status["redis"].generation, status["api"].generation) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "ended with exit code 0"),
+        (3, "ended with exit code 3"),
+        (-9, "was killed by SIGKILL"),
+        (-99, "ended with exit code -99"),
+    ],
+)
+def test_exit_codes_in_words(code: int, words: str) -> None:
+    assert describe_exit(code) == words

@@ -1,0 +1,67 @@
+"""The help and the docs know every command, every option and every setting."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from devkit.cli.main import cli
+from devkit.settings.options import environment_name, known
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+COMMANDS = sorted(cli.commands.items())
+
+
+def options(command: click.Command) -> list[click.Option]:
+    return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+
+
+def long_names(command: click.Command) -> Iterator[str]:
+    for option in options(command):
+        yield from (name for name in (*option.opts, *option.secondary_opts) if name.startswith("--"))
+
+
+def mentions(page: str, option: str) -> bool:
+    """Whether the page has this option, not only one that begins like it."""
+    return re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", page) is not None
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_every_command_and_every_option_has_a_help_text(name: str, command: click.Command) -> None:
+    assert command.help, f"devkit {name} has no help"
+    assert [option.name for option in options(command) if not option.help] == []
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+def test_every_command_has_a_page_that_mentions_every_option(name: str, command: click.Command) -> None:
+    page = (DOCS / f"{name}.md").read_text()
+
+    assert f"devkit {name}" in page
+    assert [option for option in long_names(command) if not mentions(page, option)] == []
+
+
+def test_the_options_of_devkit_itself_are_in_the_docs() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "README.md", *DOCS.glob("*.md")))
+
+    assert [option for option in long_names(cli) if not mentions(pages, option)] == []
+
+
+def test_every_setting_is_in_the_docs_by_its_key_and_its_variable() -> None:
+    page = (DOCS / "settings.md").read_text()
+
+    assert [key for key in known() if f"`{key}`" not in page] == []
+    assert any(environment_name(key) in page for key in known())
+
+
+def test_every_setting_has_a_help_text() -> None:
+    assert [key for key, text in known().items() if not text] == []
+
+
+def test_the_readme_says_how_to_start_and_how_to_test() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert "make up" in readme
+    assert "make test" in readme
