@@ -1,5 +1,6 @@
 """Run by path, `/…/python /…/devkit/agent launch|send …`: puts devkit's agent on this interpreter's path, no more."""
 
+import importlib
 import os
 import sys
 
@@ -7,7 +8,7 @@ import sys
 # while `devkit` itself is found. From then on its submodules are found through the package.
 _home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.append(_home)
-
+importlib.import_module("devkit.agent")
 sys.path.remove(_home)
 # As `python -m` does: the working directory comes first, in place of this file's folder.
 sys.path[0] = os.getcwd()

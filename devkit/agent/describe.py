@@ -27,17 +27,16 @@ def load_app(module: str, attribute: str) -> Any:
         raise Problem("no celery", python=sys.executable, message=str(error)) from error
     try:
         found = importlib.import_module(module)
-        app = getattr(found, attribute)
-    except AttributeError as error:
-        if getattr(error, "obj", None) is not sys.modules.get(module):
-            raise Problem("raises", **_own_frames(error)) from error
-        raise Problem("no attribute", names=sorted(vars(sys.modules[module]))) from error
     except ModuleNotFoundError as error:
         if error.name and (module + ".").startswith(error.name + "."):
             raise Problem("no module", missing=error.name) from error
         raise Problem("raises", **_own_frames(error)) from error
     except BaseException as error:
         raise Problem("raises", **_own_frames(error)) from error
+    try:
+        app = getattr(found, attribute)
+    except AttributeError as error:
+        raise Problem("no attribute", names=sorted(vars(found))) from error
     if not isinstance(app, celery.Celery):
         raise Problem("not celery", type=type(app).__name__)
     try:
@@ -54,9 +53,10 @@ def describe(module: str, attribute: str) -> dict[str, Any]:
     import celery
 
     backend = app.conf.result_backend
+    broker = app.conf.broker_write_url or "amqp://guest:guest@localhost:5672//"
     return {
         "celery": celery.__version__,
-        "broker": app.conf.broker_write_url or "amqp://guest:guest@localhost:5672//",
+        "broker": ";".join(broker) if isinstance(broker, (list, tuple)) else broker,
         "broker_error": _in_time(lambda: _connect(app)),
         "result_backend": backend,
         "result_backend_error": _in_time(lambda: _ping(app)) if backend else None,
@@ -101,6 +101,8 @@ def _own_frames(error: BaseException) -> dict[str, Any]:
     here = os.getcwd() + os.sep
     whole = traceback.TracebackException.from_exception(error)
     own = [frame for frame in whole.stack if frame.filename.startswith(here) and "site-packages" not in frame.filename]
-    whole.stack = traceback.StackSummary.from_list(own or list(whole.stack))
+    others = [frame for frame in whole.stack if os.path.dirname(__file__) not in frame.filename]
+    # A syntax error names its file itself; what led there is the import system.
+    whole.stack = traceback.StackSummary.from_list(own or ([] if isinstance(error, SyntaxError) else others))
     whole.__cause__ = whole.__context__ = None
     return {"traceback": "".join(whole.format()), "message": f"{type(error).__name__}: {error}"}

@@ -20,6 +20,12 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
     order = {"describe": [app.module, app.attribute], "cwd": os.fspath(app.folder), "env": dict(environ)}
     process.say(json.dumps(order).encode() + b"\n")
     answer = process.answer(timeout_s)
+    if answer is None and (words := process.last_words()) is not None:
+        raise UsageError(
+            f"{process.argv[0]} cannot run devkit's agent: it ended at once",
+            excerpt=words,
+            mend=['name the project\'s interpreter: python = "..." under [tool.devkit]'],
+        )
     if answer is None:
         raise DevkitError(
             f"importing {app.module} does not come to an end (waited {timeout_s:g} s)",

@@ -134,21 +134,24 @@ def _services(
             flower_service(project, ports.choose("flower"), after, installed=facts["flower"], broker=broker)
         )
     extras = project.settings.extra_services
-    names = [service.name for service in services] + [extra.name for extra in extras]
-    return services + [extra_service(project, extra, names) for extra in extras]
+    names = ["redis", *(service.name for service in services), *(extra.name for extra in extras)]
+    return services + [extra_service(project, extra, names) for extra in extras if extra.name in on]
 
 
 def _switched_on(settings: Settings, wanted: Sequence[str]) -> set[str]:
-    """Which of the optional services may start: not switched off, and named where some are."""
+    """Which of the optional services may start: those not switched off and, where some are named, needed by these."""
     options = settings.options
     switches = {"api": options.with_api, "flower": options.with_flower, "beat": options.with_beat}
-    on = {name for name, switch in switches.items() if switch}
+    needs = {extra.name: extra.depends_on for extra in settings.extra_services}
+    on = {name for name, switch in switches.items() if switch} | set(needs)
     if not wanted:
         return on
-    needed = set(wanted)
-    for extra in settings.extra_services:
-        if extra.name in wanted:
-            needed.update(extra.depends_on)
+    needed: set[str] = set()
+    todo = list(wanted)
+    while todo:
+        if (name := todo.pop()) not in needed:
+            needed.add(name)
+            todo.extend(needs.get(name, ()))
     return on & needed
 
 
@@ -159,9 +162,10 @@ def _find_api(settings: Settings) -> AppRef | None:
 
 def _own_broker(project: Project, url: str, *, alone: bool) -> Service:
     """The broker that the app uses and that runs already: shown, not started; `alone`: without an embedded Redis."""
-    scheme = url.partition(":")[0].partition("+")[0]
+    usual = BROKER_NAMES.get(url.partition(":")[0].partition("+")[0], "broker")
+    used = {extra.name for extra in project.settings.extra_services} | (set() if alone else {"redis"})
     return Service(
-        name=BROKER_NAMES.get(scheme, "broker") if alone else "broker",
+        name=next(name for name in (usual, "broker", "own-broker") if name not in used),
         argv=(),
         cwd=project.folder,
         env={},

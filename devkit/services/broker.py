@@ -80,7 +80,7 @@ def choose(
 
 def masked(url: str) -> str:
     """The URL with its password hidden; also one that is no URL."""
-    return re.sub(r"(://[^:/@]*:).*@", r"\1***@", url)
+    return re.sub(r"(://[^:/@;]*:)[^;]*@", r"\1***@", url)
 
 
 def _belongs_to_another_stack(url: str, data: Path) -> str:

@@ -29,7 +29,7 @@ def extra_service(project: Project, extra: ExtraService, known: Sequence[str]) -
         env=env,
         ready=_readiness(extra, where, folder, env),
         depends_on=extra.depends_on,
-        url=extra.ready if extra.ready and extra.ready.startswith("http") else None,
+        url=extra.ready if extra.ready and extra.ready.startswith(("http://", "https://")) else None,
         how=extra.command if isinstance(extra.command, str) else " ".join(extra.command),
         signal_group=shell,
     )
@@ -41,11 +41,15 @@ def _readiness(extra: ExtraService, where: str, folder: Path, env: dict[str, str
         return None
     if extra.ready == "exit":
         return Finish()
-    parts = urlsplit(extra.ready)
-    if parts.scheme in ("http", "https"):
-        return http_answers(extra.ready)
-    if parts.scheme == "tcp":
-        if not parts.hostname or not parts.port:
-            raise UsageError(f"{where}: ready = {extra.ready!r} names no port", mend=['ready = "tcp://127.0.0.1:3000"'])
-        return tcp_answers(parts.hostname, parts.port)
-    return command_succeeds(extra.ready, folder, env)
+    if not extra.ready.startswith(("http://", "https://", "tcp://")):
+        return command_succeeds(extra.ready, folder, env)
+    try:
+        parts = urlsplit(extra.ready)
+        host, port = parts.hostname, parts.port
+        if not host or (port is None and parts.scheme == "tcp"):
+            raise ValueError("it needs a host, and tcp a port")
+    except ValueError as error:
+        raise UsageError(
+            f"{where}: ready = {extra.ready!r} is no URL: {error}", mend=['ready = "tcp://127.0.0.1:3000"']
+        ) from None
+    return tcp_answers(host, port) if parts.scheme == "tcp" and port is not None else http_answers(extra.ready)

@@ -40,6 +40,7 @@ SERVICE_KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 DEFAULT = "default"
 BUILT_IN_SERVICES = ("redis", "api", "worker", "flower", "beat")
+RESERVED_NAMES = (*BUILT_IN_SERVICES, "devkit")  # which has a log of its own
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def _extra_service(name: str, table: Any, text: str) -> ExtraService:
     def at(*keys: str) -> str:
         return f"pyproject.toml, line {_line_of(text, *path, *keys)}"
 
-    if name in (*BUILT_IN_SERVICES, "devkit"):
+    if name in RESERVED_NAMES:
         raise UsageError(f"{at()}: '{name}' is one of devkit's own names", mend=["give the service another name"])
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UsageError(f"{at()}: {section}: a service's name has only letters, digits, '-', '_' and '.'")

@@ -11,21 +11,25 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 
 from devkit.stack import sessions
 
 GRACE_S = 2.0
+RESTART_S = 0.2
 
 
 class Guard:
-    """devkit's end of the pipe. A guard that was killed is replaced at the next word to it."""
+    """devkit's end of the pipe. A guard that was killed is replaced at once."""
 
     def __init__(self, stack: str) -> None:
         self._stack = stack
         self._pids: set[int] = set()
         self._lock = Lock()
+        self._closed = Event()
         self._process = self._start()
+        self._keeper = Thread(target=self._keep, name="guard", daemon=True)
+        self._keeper.start()
 
     def started(self, pid: int) -> None:
         """A service started: end it when devkit is gone."""
@@ -41,10 +45,21 @@ class Guard:
 
     def close(self) -> None:
         """All services ended: the guard has nothing to do any more."""
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
-        self._process.wait()
+        with self._lock:
+            self._closed.set()
+            self._hang_up()
+        self._keeper.join()
+
+    def _keep(self) -> None:
+        while True:
+            self._process.wait()
+            if self._closed.wait(RESTART_S):
+                return
+            with self._lock:
+                self._hang_up()
+                self._process = self._start()
+                for pid in self._pids:
+                    self._tell(f"+{pid}")
 
     def _start(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -59,17 +74,14 @@ class Guard:
         )
 
     def _tell(self, word: str) -> None:
-        try:
-            self._write(word)
-        except OSError:
-            self.close()
-            self._process = self._start()
-            for pid in self._pids:
-                self._write(f"+{pid}")
-
-    def _write(self, word: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{word}\n".encode())
+        with suppress(OSError, ValueError):  # it was killed: its successor hears of all
+            self._process.stdin.write(f"{word}\n".encode())
+
+    def _hang_up(self) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
 
 
 def main(stack: str) -> None:

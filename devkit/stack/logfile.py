@@ -107,6 +107,15 @@ class LogFile:
     def _open(self) -> None:
         self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._size = os.fstat(self._fd).st_size
+        self._end_line_of_the_last_run()
+
+    def _end_line_of_the_last_run(self) -> None:
+        """A stack that was killed may have left half a line."""
+        if self._at_line_start and self._size:
+            with self.path.open("rb") as written, suppress(OSError):
+                written.seek(-1, os.SEEK_END)
+                if written.read() != b"\n":
+                    self._append(b"\n")
 
     def _rotate(self) -> None:
         self.close()
@@ -143,6 +152,9 @@ class Reader:
             if len(self._files) == 1:
                 return
             self._files.pop(0).close()
+            if self._rest:  # a line so long that the rotation cut it
+                yield self._rest
+                self._rest = b""
 
     def close(self) -> None:
         """Close the files."""

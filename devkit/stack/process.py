@@ -39,6 +39,7 @@ class Process:
         stdin_open: bool = False,
     ) -> None:
         """Raises DevkitError where the program cannot be started."""
+        self.argv = tuple(argv)
         environ = dict(env)
         notify: int | None = None
         self._answers: int | None = None
@@ -106,6 +107,18 @@ class Process:
         if self._answers is not None:
             os.close(self._answers)
             self._answers = None
+
+    def last_words(self) -> str | None:
+        """What a process printed that ended and that nobody follows; None while it runs."""
+        try:
+            self._popen.wait(AFTERMATH_S)
+        except subprocess.TimeoutExpired:
+            return None
+        sessions.end(self.pid, AFTERMATH_S)
+        assert self._popen.stdout is not None
+        with suppress(ValueError), self._popen.stdout as output:
+            return output.read().decode(errors="replace")
+        return ""  # somebody followed it after all
 
     def signal(self, signum: int, *, group: bool = False) -> None:
         """Send a signal to the process, or to its whole group; quietly nothing where it is gone."""

@@ -154,15 +154,15 @@ class Supervisor:
         for unit in self._units.values():
             if unit.deadline is not None and now >= unit.deadline:
                 self._overdue(unit)
-        if self._stopping:
+        if not self._stopping:
             for unit in self._units.values():
-                if unit.phase not in (Phase.STOPPING, Phase.FAILED) and not self._has_running_dependents(unit):
+                if unit.phase is Phase.WAITING and self._dependencies_ready(unit):
+                    self._start(unit)
+        if self._stopping:  # also because one could not be started
+            for unit in self._units.values():
+                if unit.phase not in (Phase.STOPPING, Phase.FAILED) and not self._is_needed(unit):
                     self._stop(unit, then=Phase.STOPPED)
-            return
-        for unit in self._units.values():
-            if unit.phase is Phase.WAITING and self._dependencies_ready(unit):
-                self._start(unit)
-        if not self._up and all(unit.phase is Phase.READY for unit in self._units.values()):
+        elif not self._up and all(unit.phase is Phase.READY for unit in self._units.values()):
             self._up = True
             self._reporter.all_ready(self.statuses())
 
@@ -180,8 +180,12 @@ class Supervisor:
     def _dependencies_ready(self, unit: _Unit) -> bool:
         return all(self._units[name].phase is Phase.READY for name in unit.service.depends_on if name in self._units)
 
-    def _has_running_dependents(self, unit: _Unit) -> bool:
-        return any(unit.service.name in other.service.depends_on and other.process for other in self._units.values())
+    def _is_needed(self, unit: _Unit) -> bool:
+        """Whether something that depends on it, also by way of others, still runs."""
+        return any(
+            unit.service.name in other.service.depends_on and (other.process or self._is_needed(other))
+            for other in self._units.values()
+        )
 
     # What happens to one service
 
@@ -238,6 +242,8 @@ class Supervisor:
         unit.deadline = None
         if unit.phase is Phase.STOPPING:
             unit.phase = unit.then
+        elif self._stopping:
+            unit.phase = Phase.STOPPED  # a moment before it was asked to
         elif isinstance(unit.service.ready, Finish) and code == 0:
             self._became_ready(unit)
             unit.note = "finished"

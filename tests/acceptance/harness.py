@@ -282,7 +282,7 @@ class Project:
                 found[process.pid] = " ".join(process.info["cmdline"] or [])
         return found
 
-    def wait_until_gone(self, timeout: float = 2.0) -> None:
+    def wait_until_gone(self, timeout: float = 5.0) -> None:
         """Nothing is left of it; devkit itself ends a moment after `down` says so."""
         wait_until(lambda: not self.processes(), timeout, self.processes)
 

@@ -50,7 +50,7 @@ def test_no_celery_app(empty: Project) -> None:
     ],
 )
 def test_an_app_that_is_not_there(small: Project, spec: str, message: str) -> None:
-    done = small.devkit("up", "-A", spec).expect(2)
+    done = small.devkit("up", "worker", "-A", spec).expect(2)
     assert message in done.err
     assert small.processes() == {}
 
@@ -80,7 +80,7 @@ look_up()
 @pytest.mark.parametrize("detach", [False, True], ids=["up", "up -d"])
 def test_an_app_that_raises_on_import_shows_the_projects_own_frames(empty: Project, detach: bool) -> None:
     empty.write({"tasks.py": RAISES_IN_A_LIBRARY})
-    done = empty.devkit("up", *["-d"] * detach).expect(1)
+    done = empty.devkit("up", "worker", *["-d"] * detach).expect(1)
     assert "importing tasks fails: ModuleNotFoundError: No module named 'nowhere'" in done.err
     frames = re.findall(r'File "(.*?)", line (\d+), in (\S+)', done.err)
     assert [(Path(file).name, name) for file, _, name in frames] == [("tasks.py", "<module>"), ("tasks.py", "look_up")]
@@ -89,7 +89,7 @@ def test_an_app_that_raises_on_import_shows_the_projects_own_frames(empty: Proje
 
 def test_a_syntax_error_names_its_line(small: Project) -> None:
     small.write({"tasks.py": "import helpers\n" + (small.root / "tasks.py").read_text(), "helpers.py": "def f(:\n"})
-    done = small.devkit("up").expect(1)
+    done = small.devkit("up", "worker").expect(1)
     assert re.search(r'helpers\.py", line 1', done.err)
     assert "SyntaxError" in done.err
 
@@ -112,7 +112,7 @@ def test_an_app_with_a_syntax_error_is_named_where_devkit_looked(empty: Project)
 )
 def test_an_app_that_ends_the_process_on_import(small: Project, statement: str, message: str) -> None:
     small.write({"tasks.py": (small.root / "tasks.py").read_text() + statement})
-    done = small.devkit("up", "--timeout", "10").expect(1)
+    done = small.devkit("up", "worker", "--timeout", "10").expect(1)
     assert message in done.err
     assert "does not come to an end" not in done.err
     assert small.processes() == {}
@@ -120,7 +120,7 @@ def test_an_app_that_ends_the_process_on_import(small: Project, statement: str, 
 
 def test_an_import_that_hangs_is_given_up(small: Project) -> None:
     small.write({"tasks.py": (small.root / "tasks.py").read_text() + "time.sleep(1000)"})
-    done = small.devkit("up", "--timeout", "1").expect(1)
+    done = small.devkit("up", "worker", "--timeout", "1").expect(1)
     assert "importing tasks does not come to an end" in done.err
     assert "--timeout" in done.err
     assert small.processes() == {}
@@ -129,7 +129,7 @@ def test_an_import_that_hangs_is_given_up(small: Project) -> None:
 @pytest.mark.parametrize("detach", [False, True], ids=["up", "up -d"])
 def test_an_api_that_raises_on_import_ends_the_start(small: Project, detach: bool) -> None:
     small.write({"main.py": API + "raise ValueError('no such luck')\n"})
-    done = small.devkit("up", *["-d"] * detach).expect(1)
+    done = small.devkit("up", "api", *["-d"] * detach).expect(1)
     assert "Error: api ended with exit code 1" in done.err
     assert "ValueError: no such luck" in done.err
     assert re.search(r'main\.py", line \d+', done.err)
@@ -210,7 +210,7 @@ def test_no_redis_server(small: Project, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "apt-get").symlink_to(shutil.which("true") or "/bin/true")  # it is looked for, not run
-    done = small.devkit("up", env={"PATH": str(tools)}).expect(1)
+    done = small.devkit("up", "worker", env={"PATH": str(tools)}).expect(1)
     assert "no redis-server" in done.err
     assert "sudo apt-get install redis-server" in done.err
     assert "--broker" in done.err
@@ -221,14 +221,14 @@ def test_no_redis_server(small: Project, tmp_path: Path) -> None:
 def test_a_broker_asked_for_that_does_not_answer(small: Project, option: str) -> None:
     url = "redis://user:secret@127.0.0.1:1/0"
     flags, env = ([option, url], {}) if option.startswith("-") else ([], {option: url})
-    done = small.devkit("up", *flags, env=env).expect(1)
+    done = small.devkit("up", "worker", *flags, env=env).expect(1)
     assert "redis://user:***@127.0.0.1:1/0 does not answer" in done.err
     assert "secret" not in done.out + done.err
 
 
 @pytest.mark.parametrize("url", ["nonsense", "redis://127.0.0.1:port/0", "nosuch://127.0.0.1/", "redis://[::1/0"])
 def test_a_broker_that_is_no_url(small: Project, url: str) -> None:
-    done = small.devkit("up", "--broker", url)
+    done = small.devkit("up", "worker", "--broker", url)
     assert done.code in {1, 2}
     assert url in done.err
     assert "mend:" in done.err

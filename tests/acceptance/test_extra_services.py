@@ -112,7 +112,7 @@ def test_a_service_that_has_to_finish_is_ready_when_it_has(small: Project) -> No
 
 def test_a_service_that_has_to_finish_and_fails_ends_the_start(small: Project) -> None:
     small.write({"pyproject.toml": MIGRATE.replace("echo done > migrated", "echo no such table; exit 4")})
-    done = small.devkit("up", "-d").expect(1)
+    done = small.devkit("up", "-d", "site").expect(1)
     assert "migrate ended with exit code 4" in done.err
     assert "no such table" in done.err
     assert small.processes() == {}
@@ -137,7 +137,7 @@ def test_a_daemon_that_left_its_session_ends_with_the_stack(small: Project, kill
         os.kill(small.status()["pid"], signal.SIGKILL)
     else:
         small.devkit("down").expect(0)
-    small.wait_until_gone(5.0)
+    small.wait_until_gone()
 
 
 LOUD = f"""

@@ -1,12 +1,11 @@
 """What the project's interpreter tells of its Celery app, and what is said where it cannot."""
 
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,7 @@ class Asker:
     """A process that answers for projects' apps: that of a worker which has no order yet."""
 
     def __init__(self, *argv: str) -> None:
-        self.printed = b""
         self._process = Process(argv, cwd=Path("/"), env={}, talks=True)
-        self._process.follow(self._read, lambda _: None)
 
     def facts(
         self, folder: Path, app: str = "worker:app", *, environ: Mapping[str, str] | None = None, timeout_s: float = 10
@@ -42,12 +39,15 @@ class Asker:
             self.facts(folder, app, timeout_s=timeout_s)
         return caught.value
 
-    def close(self) -> None:
+    def end(self) -> str | None:
+        """End it; returns what it printed."""
         self._process.signal(signal.SIGKILL)
         self._process.wait()
+        return self._process.last_words()
 
-    def _read(self, chunk: bytes) -> None:
-        self.printed += chunk
+    def close(self) -> None:
+        with suppress(ValueError):  # ended and heard already
+            self.end()
 
 
 @pytest.fixture(scope="module")
@@ -188,11 +188,12 @@ def test_several_brokers_are_one_url(asker: Asker, project: Write) -> None:
     assert asker.facts(project(worker=app))["broker"] == "memory://a;memory://b"
 
 
-def test_what_the_project_prints_at_its_import_is_not_shown(asker: Asker, project: Write) -> None:
+def test_what_the_project_prints_at_its_import_is_not_shown(new_asker: NewAsker, project: Write) -> None:
+    asker = new_asker(*agent_argv(sys.executable, "worker", ()))
     loud = "import os, sys\nprint('hello')\nprint('error', file=sys.stderr)\nos.write(1, b'raw')\n"
 
     assert asker.facts(project(worker=loud + APP))["tasks"] == []
-    assert asker.printed == b""
+    assert asker.end() == ""
 
 
 def test_each_question_is_asked_of_the_code_as_it_is_now(asker: Asker, project: Write) -> None:
@@ -308,10 +309,13 @@ def test_code_that_ends_its_process_is_not_called_slow(new_asker: NewAsker, proj
     assert "does not come to an end" not in error.what
 
 
-def test_a_program_that_is_no_python_is_not_called_slow(new_asker: NewAsker, project: Write) -> None:
-    false = shutil.which("false")
-    assert false
+def test_a_program_that_is_no_python_is_not_called_slow(new_asker: NewAsker, project: Write, tmp_path: Path) -> None:
+    (tmp_path / "python").write_text("#!/bin/sh\necho 'no such version'\nexit 1")
+    (tmp_path / "python").chmod(0o755)
 
-    error = new_asker(*agent_argv(false, "worker", ())).error(project(worker=APP))
+    error = new_asker(*agent_argv(f"{tmp_path}/python", "worker", ())).error(project(worker=APP))
 
+    assert isinstance(error, UsageError)
+    assert f"{tmp_path}/python" in error.what
     assert "does not come to an end" not in error.what
+    assert error.excerpt.strip() == "no such version"

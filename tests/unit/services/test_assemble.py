@@ -193,19 +193,11 @@ def test_services_that_are_not_wanted_need_nothing(up: Up) -> None:
     assert names(up("worker", extras=EXTRAS).services) == ["broker", "worker"]
 
 
-def test_a_service_cannot_depend_on_what_is_switched_off(up: Up) -> None:
-    with pytest.raises(UsageError, match="'api'"):
-        up(extras=EXTRAS, flags={"with_api": False})
+def test_what_is_left_out_is_not_waited_for(up: Up) -> None:
+    """Whoever leaves the API out may well run it in a debugger."""
+    found = names(up(extras=EXTRAS, flags={"with_api": False}).services)
 
-
-def test_a_service_called_like_the_apps_own_broker_is_still_a_service(up: Up) -> None:
-    """Where the broker does not run yet, this is what starts it; names have to tell services apart."""
-    extras = "[tool.devkit.services.rabbitmq]\ncommand = 'docker run --rm rabbitmq'"
-
-    found = names(up(extras=extras, facts={"broker": "amqp://localhost"}).services)
-
-    assert len(set(found)) == len(found)
-    assert "rabbitmq" in found
+    assert found == ["broker", "worker", "beat", "flower", "web", "assets"]
 
 
 def test_the_status_tells_what_run_and_completion_need(up: Up, tmp_path: Path) -> None:

@@ -115,16 +115,10 @@ def test_what_waits_for_a_service_that_fails_is_never_started() -> None:
 
 
 def test_the_first_failure_is_the_news() -> None:
-    world = World(
-        REDIS,
-        API,
-        WORKER,
-        api=Program(ready=None, lives=1),
-        worker=Program(ready=None, lives=1.25, takes=5),
-        redis=Program(lives=2.5, takes=5),
-    )
+    world = World(REDIS, API, WORKER, api=Program(ready=None, lives=1), worker=Program(takes=5), redis=Program(lives=3))
 
     assert world.run() == 1
+    assert world.told("ends") == ["2 api ends", "3 redis ends", "7 worker ends"]
     assert [error.what for error in world.errors] == ["api ended with exit code 1"]
 
 
