@@ -160,12 +160,31 @@ def _poll(check: Callable[[], bool], ended: Event) -> bool:
 
 @contextmanager
 def _signals_into(inbox: Inbox) -> Iterator[None]:
-    """Signals only leave a message; the loop acts. (SimpleQueue.put may be called from a signal handler.)"""
+    """Signals only leave a message; the loop acts.
+
+    They come by way of a pipe that the interpreter's own handler writes to: Python code is called for a signal only
+    between two instructions of the main thread, which never come while it waits for a message that was about to.
+    """
     asked_to_stop = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {signum: signal.signal(signum, lambda got, _: inbox.put(Signalled(got))) for signum in asked_to_stop}
+    coming, noted = os.pipe()
+    os.set_blocking(noted, False)
+
+    def listen() -> None:
+        while byte := os.read(coming, 1):
+            if byte[0] in asked_to_stop:
+                inbox.put(Signalled(byte[0]))
+        os.close(coming)
+
+    before = {signum: signal.signal(signum, lambda *_: None) for signum in asked_to_stop}
+    signal.set_wakeup_fd(noted)
+    listener = Thread(target=listen, name="signals", daemon=True)
+    listener.start()
     try:
         yield
     finally:
+        signal.set_wakeup_fd(-1)
+        os.close(noted)
+        listener.join()
         for signum, handler in before.items():
             signal.signal(signum, handler)
 

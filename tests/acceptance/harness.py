@@ -81,9 +81,13 @@ class Output:
     def text(self) -> str:
         return self.data.decode(errors="replace")
 
+    def at_end(self, timeout: float = 0.0) -> bool:
+        """Whether all is gathered: the end comes when every process that may write has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
     def close(self) -> None:
-        """Wait for the end, which comes when every process that may write has ended."""
-        self._thread.join(DEADLINE_S)
+        self.at_end(DEADLINE_S)
         os.close(self._fd)
 
     def _gather(self) -> None:
@@ -135,9 +139,10 @@ class Foreground:
         """Wait until its output, of either kind, matches."""
 
         def found() -> re.Match[str] | None:
+            ended = all(output.at_end() for output in self._outputs)  # asked first, so that no last words are missed
             matches = (re.search(pattern, output.text, re.MULTILINE) for output in self._outputs)
             match = next(filter(None, matches), None)
-            if match is None and self._process.poll() is not None:
+            if match is None and ended:
                 pytest.fail(f"ended without {pattern!r}\n{self.shown}")
             return match
 
@@ -160,7 +165,10 @@ class Foreground:
     def end(self, timeout: float = DEADLINE_S) -> int:
         """Wait for its end; returns the exit code."""
         try:
-            return self._process.wait(timeout)
+            code = self._process.wait(timeout)
+            for output in self._outputs:
+                output.at_end(timeout=2.0)
+            return code
         except subprocess.TimeoutExpired:
             pytest.fail(f"still runs after {timeout:g} s\n{self.shown}")
 
@@ -188,7 +196,7 @@ class Project:
     def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
         self._folder = folder
         self.root = folder / "a project"
-        self.root.mkdir(mode=0o755)
+        self.root.mkdir(parents=True)
         self.write(files)
         # Not under `folder`: a socket's path has at most 108 bytes.
         self._runtime = tempfile.mkdtemp(prefix="dk-", dir="/tmp")

@@ -28,7 +28,7 @@ command = "sleep 0.5; touch here; exec sleep 1000"
 ready = "test -e here"
 
 [tool.devkit.services.report]
-command = "ls .. > before; pwd; env; exec sleep 1000"
+command = "ls .. > before; pwd; env; echo complete; exec sleep 1000"
 cwd = "web"
 env = { NAME = "a value with spaces", NUMBER = 7, PATH = "/bin:/usr/bin" }
 depends_on = ["frontend", "tunnel", "slow"]
@@ -47,7 +47,7 @@ def extras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     files = SMALL_APP | {"pyproject.toml": settings, "web/index.html": "hello\n"}
     with closing(Project(tmp_path_factory.mktemp("extras"), files)) as project:
         project.up("report")
-        project.wait_for_log("report", "NUMBER")
+        project.wait_for_log("report", "complete")
         yield project
 
 

@@ -156,8 +156,6 @@ def test_a_broker_asked_for_is_used(small: Project, tmp_path: Path) -> None:
 
 def test_the_embedded_redis_of_another_project_is_not_shared(tmp_path: Path) -> None:
     """Both apps mean the same address by default: the second worker must not take the first one's tasks."""
-    (tmp_path / "first").mkdir()
-    (tmp_path / "second").mkdir()
     with (
         closing(Project(tmp_path / "first", SMALL_APP)) as first,
         closing(Project(tmp_path / "second", SMALL_APP)) as second,
@@ -185,8 +183,6 @@ def test_a_stack_of_its_own_is_recognised_after_a_restart(small: Project) -> Non
 
 
 def test_two_projects_run_side_by_side(tmp_path: Path) -> None:
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
     api = "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef name(): return '{}'\n"
     with (
         closing(Project(tmp_path / "one", SMALL_APP | {"main.py": api.format("one")})) as one,

@@ -141,8 +141,9 @@ def test_an_embedded_redis_takes_the_place_of_a_broker_that_does_not_answer(up: 
 def test_an_embedded_redis_may_be_the_result_backend_alone(up: Up) -> None:
     stack = up(facts={"broker": "amqp://x", "result_backend": "redis://x", "result_backend_error": "refused"})
 
-    assert names(stack.services)[:2] == ["redis", "broker"]
-    assert set(stack.services[2].depends_on) == {"redis", "broker"}
+    assert names(stack.services)[:2] == ["redis", "rabbitmq"]
+    assert [service.external for service in stack.services[:2]] == [False, True]
+    assert set(stack.services[2].depends_on) == {"redis", "rabbitmq"}
     assert list(stack.project.late) == ["CELERY_RESULT_BACKEND"]
 
 
@@ -193,11 +194,28 @@ def test_services_that_are_not_wanted_need_nothing(up: Up) -> None:
     assert names(up("worker", extras=EXTRAS).services) == ["broker", "worker"]
 
 
-def test_what_is_left_out_is_not_waited_for(up: Up) -> None:
-    """Whoever leaves the API out may well run it in a debugger."""
-    found = names(up(extras=EXTRAS, flags={"with_api": False}).services)
+def test_a_service_cannot_depend_on_what_is_switched_off(up: Up) -> None:
+    with pytest.raises(UsageError, match="depends on 'api', which is no service here"):
+        up(extras=EXTRAS, flags={"with_api": False})
 
-    assert found == ["broker", "worker", "beat", "flower", "web", "assets"]
+
+def test_a_service_may_depend_on_redis_whichever_broker_there_is(up: Up) -> None:
+    extras = "[tool.devkit.services.web]\ncommand = 'x'\ndepends_on = ['redis']"
+
+    assert names(up("web", extras=extras, facts={"broker": "amqp://x"}).services) == ["web"]
+    assert names(up("web", extras=extras, facts={"broker_error": "refused"}).services) == ["redis", "web"]
+
+
+@pytest.mark.parametrize("name", ["rabbitmq", "broker"])
+def test_a_service_called_like_the_apps_own_broker_is_still_a_service(up: Up, name: str) -> None:
+    """Where the broker does not run yet, this is what starts it; names have to tell services apart."""
+    extras = f"[tool.devkit.services.{name}]\ncommand = 'docker run --rm rabbitmq'"
+
+    stack = up(extras=extras, facts={"broker": "amqp://localhost"})
+
+    found = names(stack.services)
+    assert len(set(found)) == len(found)
+    assert [service.name for service in stack.services if not service.external][-1] == name
 
 
 def test_the_status_tells_what_run_and_completion_need(up: Up, tmp_path: Path) -> None:

@@ -342,7 +342,7 @@ def test_a_service_that_is_no_table(tmp_path: Path) -> None:
     assert found.what == "pyproject.toml, line 2: [tool.devkit.services.web] has to be a table with a command"
 
 
-@pytest.mark.parametrize("name", [*BUILT_IN_SERVICES, "devkit", "broker", "rabbitmq"])
+@pytest.mark.parametrize("name", [*BUILT_IN_SERVICES, "devkit"])
 def test_a_name_that_devkit_needs_itself(tmp_path: Path, name: str) -> None:
     found = error(tmp_path, f"[tool.devkit.services.{name}]\ncommand = 'x'")
 

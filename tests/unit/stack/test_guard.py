@@ -4,7 +4,7 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -51,11 +51,26 @@ def guard(stack: str) -> Iterator[Guard]:
 
 def guards(stack: str) -> list[int]:
     """The guard processes that this process has started for the stack."""
-    return [
-        child.pid
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE and stack in child.cmdline()
-    ]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it ends just now
+            if child.status() != psutil.STATUS_ZOMBIE and stack in child.cmdline():
+                found.append(child.pid)
+    return found
+
+
+def guard_of(stack: str, *, besides: int = 0) -> int:
+    """The pid of the stack's guard, which may have begun just now; `besides` is that of one that was killed."""
+    wait_for(lambda: guards(stack) not in ([], [besides]))
+    (pid,) = guards(stack)
+    return pid
+
+
+def replaced(stack: str) -> int:
+    """Kill the guard's process; returns the pid of the one that takes its place."""
+    killed = guard_of(stack)
+    os.kill(killed, signal.SIGKILL)
+    return guard_of(stack, besides=killed)
 
 
 def test_the_services_end_when_devkit_is_killed(programs: Programs, stack: str, tmp_path: Path) -> None:
@@ -72,7 +87,7 @@ def test_the_services_end_when_devkit_is_killed(programs: Programs, stack: str, 
 
 def test_the_guard_ends_itself_when_all_is_done(stack: str) -> None:
     guard = Guard(stack)
-    assert len(guards(stack)) == 1
+    guard_of(stack)
 
     guard.close()
 
@@ -81,7 +96,7 @@ def test_the_guard_ends_itself_when_all_is_done(stack: str) -> None:
 
 def test_the_guard_leads_a_session_of_its_own(guard: Guard, stack: str) -> None:
     """What is typed or sent to devkit's terminal or process group does not reach it."""
-    (pid,) = guards(stack)
+    pid = guard_of(stack)
 
     assert members(pid) == [pid]
     assert os.getpgid(pid) != os.getpgid(0)
@@ -99,46 +114,44 @@ def test_a_service_that_ended_is_forgotten(programs: Programs, stack: str) -> No
     assert runs(service.pid)
 
 
-def test_a_guard_that_was_killed_is_replaced_at_the_next_word(programs: Programs, stack: str) -> None:
+def test_a_guard_that_was_killed_is_replaced(programs: Programs, stack: str) -> None:
     first, second = programs.sleeper(), programs.sleeper()
     guard = Guard(stack)
     guard.started(first.pid)
-    (killed,) = guards(stack)
-    os.kill(killed, signal.SIGKILL)
-    wait_for(lambda: not runs(killed))
 
+    replacement = replaced(stack)
     guard.started(second.pid)
 
-    (replacement,) = guards(stack)
-    assert replacement != killed
+    assert guards(stack) == [replacement]
     guard.close()  # with services left: as if devkit had gone
     assert (first.ended(), second.ended()) == (-signal.SIGINT, -signal.SIGINT)
 
 
-def test_a_replacement_knows_nothing_of_what_has_ended(programs: Programs, stack: str) -> None:
-    first, second = programs.sleeper(), programs.sleeper()
-    guard = Guard(stack)
-    guard.started(first.pid)
-    guard.ended(first.pid)
-    (killed,) = guards(stack)
-    os.kill(killed, signal.SIGKILL)
-    wait_for(lambda: not runs(killed))
+def test_the_replacement_is_guarded_too(guard: Guard, stack: str) -> None:
+    assert replaced(stack) != replaced(stack)
 
-    guard.started(second.pid)
+
+def test_what_is_said_before_there_is_a_replacement_is_not_lost(programs: Programs, stack: str) -> None:
+    ended, running = programs.sleeper(), programs.sleeper()
+    guard = Guard(stack)
+    guard.started(ended.pid)
+    killed = guard_of(stack)
+    os.kill(killed, signal.SIGKILL)
+
+    guard.ended(ended.pid)
+    guard.started(running.pid)
+    guard_of(stack, besides=killed)
     guard.close()
 
-    assert second.ended() == -signal.SIGINT
-    assert runs(first.pid)
+    assert running.ended() == -signal.SIGINT
+    assert runs(ended.pid)
 
 
-def test_a_guard_that_was_killed_does_not_disturb_the_end(programs: Programs, guard: Guard, stack: str) -> None:
-    service = programs.sleeper()
-    guard.started(service.pid)
-    (killed,) = guards(stack)
+def test_a_guard_that_was_killed_does_not_disturb_the_end(stack: str) -> None:
+    guard = Guard(stack)
+    killed = guard_of(stack)
     os.kill(killed, signal.SIGKILL)
-    wait_for(lambda: not runs(killed))
 
-    guard.ended(service.pid)
     guard.close()
 
     assert guards(stack) == []

@@ -152,6 +152,7 @@ def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_up_the_exit(
 ) -> None:
     monkeypatch.setattr(process_module, "AFTERMATH_S", 0.1)
     program = start.python(GRANDCHILD.format(", start_new_session=True"))
+    program.says(b"\n")
 
     code = program.code()
 
@@ -243,14 +244,27 @@ def test_answers_told_at_once_are_heard_one_by_one(start: Starter) -> None:
     assert process.answer(0.5) == {"n": 2}
 
 
+def test_an_answer_told_just_before_the_end_is_heard_after_it(start: Starter) -> None:
+    program = start.python(TELL + 'tell(\'{"n": 1}\\n{"n": 2}\\n\')', talks=True)
+    program.code()
+
+    assert program.process.answer(10) == {"n": 1}
+    assert program.process.answer(10) == {"n": 2}
+    assert program.process.answer(10) is None
+
+
 def test_an_answer_larger_than_a_pipe(start: Starter) -> None:
-    process = start.python(TELL + "tell('{\"x\": \"' + 'x' * 1_000_000 + '\"}\\n')", talks=True).process
+    process = start.python(
+        TELL + "tell('{\"x\": \"' + 'x' * 1_000_000 + '\"}\\n'); time.sleep(600)", talks=True
+    ).process
 
     assert process.answer(10) == {"x": "x" * 1_000_000}
 
 
 def test_an_order_larger_than_a_pipe(start: Starter) -> None:
-    process = start.python(TELL + "tell('{\"size\": %d}\\n' % len(sys.stdin.readline()))", talks=True).process
+    process = start.python(
+        TELL + "tell('{\"size\": %d}\\n' % len(sys.stdin.readline())); time.sleep(600)", talks=True
+    ).process
     order = json.dumps("x" * 1_000_000).encode() + b"\n"
 
     speaking = Thread(target=process.say, args=(order,), daemon=True)
