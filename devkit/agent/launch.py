@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import sys
 from contextlib import suppress
 from typing import Any
@@ -20,24 +21,59 @@ from devkit.agent.describe import Problem, describe
 
 
 def main(argv: list[str]) -> None:
-    """`argv`: a name for people who read `ps`, then the modules to import ahead."""
+    """`argv`: a name for people who read `ps`, the modules to import before anything else, and those to import as
+    long as there is nothing else to do; each list with commas."""
     notify = int(os.environ.pop("DEVKIT_NOTIFY_FD"))
-    _import_ahead(argv[1:])
-    for line in sys.stdin:
-        order = json.loads(line)
-        os.chdir(order["cwd"])
-        sys.path[0] = order["cwd"]
-        if "describe" in order:
-            _describe_in_child(notify, order)
-        else:
+    orders = Orders()
+    for module in _modules(argv[1]):
+        _import(module)
+    later = iter(_modules(argv[2]))
+    describing = 0
+    while True:
+        if not orders.waiting() and (module := next(later, "")):
+            _import(module)
+            continue
+        if describing:
+            _await_description(notify, describing)
+            describing = 0
+        order = orders.next()
+        if order is None:
+            return
+        if "run" in order:
             _run(notify, order)
             return
+        describing = _describe_in_child(notify, order)
 
 
-def _import_ahead(modules: list[str]) -> None:
-    for module in modules:
-        with suppress(ImportError):  # the program itself will say what it misses
-            importlib.import_module(module)
+def _modules(text: str) -> list[str]:
+    return text.split(",") if text else []
+
+
+def _import(module: str) -> None:
+    with suppress(ImportError):  # the program itself will say what it misses
+        importlib.import_module(module)
+
+
+class Orders:
+    """The orders on standard input, one JSON object a line."""
+
+    def __init__(self) -> None:
+        self._unread = b""
+
+    def waiting(self) -> bool:
+        """Whether the next one has begun to arrive."""
+        return bool(self._unread or select.select([0], [], [], 0)[0])
+
+    def next(self) -> "dict[str, Any] | None":
+        """The next order; None when there will be no more."""
+        while b"\n" not in self._unread:
+            piece = os.read(0, 65536)
+            if not piece:
+                return None
+            self._unread += piece
+        line, _, self._unread = self._unread.partition(b"\n")
+        order: dict[str, Any] = json.loads(line)
+        return order
 
 
 def _tell(notify: int, message: dict[str, Any]) -> None:
@@ -46,14 +82,24 @@ def _tell(notify: int, message: dict[str, Any]) -> None:
         data = data[os.write(notify, data) :]
 
 
-def _describe_in_child(notify: int, order: dict[str, Any]) -> None:
+def _await_description(notify: int, child: int) -> None:
+    """A child that ends without an answer, by a crash or by os._exit, must not leave devkit waiting."""
+    _, status = os.waitpid(child, 0)
+    if status:
+        _tell(notify, {"facts": {"problem": "died", "code": os.waitstatus_to_exitcode(status)}})
+
+
+def _go_to(order: dict[str, Any]) -> None:
+    os.chdir(order["cwd"])
+    sys.path[0] = order["cwd"]
+
+
+def _describe_in_child(notify: int, order: dict[str, Any]) -> int:
+    """Fork a child that tells about the app; returns its pid."""
     child = os.fork()
     if child:
-        _, status = os.waitpid(child, 0)
-        if status:
-            code = os.waitstatus_to_exitcode(status)
-            _tell(notify, {"facts": {"problem": "died", "code": code}})
-        return
+        return child
+    _go_to(order)
     # What the project prints on import it prints again when the service runs: once is enough.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
@@ -71,6 +117,7 @@ def _run(notify: int, order: dict[str, Any]) -> None:
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
     os.close(nowhere)
+    _go_to(order)
     os.environ.update(order["env"])
     sys.argv = [order["module"], *order["argv"]]
     if order["module"] == "celery":

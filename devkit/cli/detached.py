@@ -40,6 +40,7 @@ def start(project: Project) -> int:
             stderr=words,
             start_new_session=True,
         )
+    service_table([], with_state=False)  # imports rich now, while the services start
     try:
         while (code := process.poll()) is None:
             if (answer := ask(project.paths.socket, ask="status")) is not None:

@@ -36,7 +36,8 @@ class Report:
         )
         self.notice(f"starting {', '.join(names)}")
         # rich is imported now, while the services start, not when the table is due.
-        Thread(target=service_table, args=([],), kwargs={"with_state": False}, daemon=True).start()
+        if not quiet:
+            Thread(target=service_table, args=([],), kwargs={"with_state": False}, daemon=True).start()
 
     def __enter__(self) -> "Report":
         return self

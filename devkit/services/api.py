@@ -14,7 +14,7 @@ GRACE_S = 2
 
 def api_argv(python: str) -> tuple[str, ...]:
     """The command that starts the API early."""
-    return agent_argv(python, "api", AHEAD)
+    return agent_argv(python, "api", ahead=AHEAD)
 
 
 def api_service(project: Project, app: AppRef, port: Port, depends_on: tuple[str, ...], *, installed: bool) -> Service:

@@ -44,9 +44,12 @@ class Project:
         return folder
 
 
-def agent_argv(python: str, name: str, ahead: tuple[str, ...]) -> tuple[str, ...]:
-    """The command that starts a service's Python program early; `ahead` are the modules that it imports first."""
-    return (python, str(AGENT), "launch", name, *ahead)
+def agent_argv(python: str, name: str, *, first: tuple[str, ...] = (), ahead: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The command that starts a service's Python program early.
+
+    `first` are the modules that it needs to answer for the app, `ahead` what it imports while it waits.
+    """
+    return (python, str(AGENT), "launch", name, ",".join(first), ",".join(ahead))
 
 
 def run_order(project: Project, module: str, argv: list[str], folder: Path | None = None) -> bytes:

@@ -10,7 +10,7 @@ def beat_service(project: Project, depends_on: tuple[str, ...]) -> Service:
     argv = ["-A", str(project.celery), "beat", "-l", "INFO", "--schedule", str(schedule), "--pidfile="]
     return Service(
         name="beat",
-        argv=agent_argv(project.python, "beat", ()),
+        argv=agent_argv(project.python, "beat"),
         cwd=project.folder,
         env=project.environ,
         order=run_order(project, "celery", argv),

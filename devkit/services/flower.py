@@ -13,7 +13,7 @@ SAVE_INTERVAL_MS = 5000
 
 def flower_argv(python: str) -> tuple[str, ...]:
     """The command that starts Flower early."""
-    return agent_argv(python, "flower", AHEAD)
+    return agent_argv(python, "flower", ahead=AHEAD)
 
 
 def flower_service(

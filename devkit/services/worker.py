@@ -3,21 +3,17 @@
 from devkit.services.base import Project, agent_argv, run_order
 from devkit.stack.service import Notice, Service
 
-AHEAD = (
-    "celery.bin.celery",
-    "celery.apps.worker",
-    "celery.worker.consumer",
-    "celery.concurrency.prefork",
-    "celery.backends.redis",
-    "kombu.transport.redis",
-)
+FIRST = ("celery.app.base", "celery.backends.redis", "kombu.transport.redis")
+AHEAD = ("celery.bin.celery", "celery.apps.worker", "celery.worker.consumer", "celery.concurrency.prefork")
 # These pools patch the standard library, and have to do so before anything else is imported.
 PATCHING_POOLS = ("gevent", "eventlet")
 
 
 def worker_argv(python: str, pool: str | None) -> tuple[str, ...]:
     """The command that starts a worker early."""
-    return agent_argv(python, "worker", () if pool in PATCHING_POOLS else AHEAD)
+    if pool in PATCHING_POOLS:
+        return agent_argv(python, "worker")
+    return agent_argv(python, "worker", first=FIRST, ahead=AHEAD)
 
 
 def worker_service(project: Project, depends_on: tuple[str, ...]) -> Service:

@@ -93,15 +93,21 @@ class Process:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._reading:
             while b"\n" not in self._unread:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                if self._answers is None or not select.select([self._answers], [], [], left)[0]:
+                if not self._hear(None if deadline is None else max(0.0, deadline - time.monotonic())):
                     return None
-                if not (piece := os.read(self._answers, CHUNK_BYTES)):
-                    self._close_answers()
-                self._unread += piece
             line, _, self._unread = self._unread.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _hear(self, timeout_s: float | None) -> bool:
+        """Read what is in the notify pipe; false when nothing came in time, or will come any more."""
+        if self._answers is None or not select.select([self._answers], [], [], timeout_s)[0]:
+            return False
+        piece = os.read(self._answers, CHUNK_BYTES)
+        self._unread += piece
+        if not piece:
+            self._close_answers()
+        return bool(piece)
 
     def _close_answers(self) -> None:
         if self._answers is not None:
@@ -135,8 +141,10 @@ class Process:
         code = self._popen.wait()
         self.end_orders()
         sessions.end(self.pid, AFTERMATH_S)
-        # Nobody is left who could answer, so whoever reads comes to the end and lets go.
+        # Nobody is left who could answer: keep what was said, let go of the pipe.
         if self._reading.acquire(timeout=AFTERMATH_S):
+            while self._hear(0):
+                pass
             self._close_answers()
             self._reading.release()
         return code

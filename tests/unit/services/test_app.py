@@ -24,8 +24,8 @@ APP = "from celery import Celery\napp = Celery('x', broker='memory://')\n"
 class Asker:
     """A process that answers for projects' apps: that of a worker which has no order yet."""
 
-    def __init__(self, *argv: str) -> None:
-        self._process = Process(argv, cwd=Path("/"), env={}, talks=True)
+    def __init__(self, *argv: str, **environ: str) -> None:
+        self._process = Process(argv, cwd=Path("/"), env=environ, talks=True)
 
     def facts(
         self, folder: Path, app: str = "worker:app", *, environ: Mapping[str, str] | None = None, timeout_s: float = 10
@@ -53,7 +53,7 @@ class Asker:
 @pytest.fixture(scope="module")
 def asker() -> Iterator[Asker]:
     """One for many: what it is asked, a child of it finds out."""
-    with closing(Asker(*agent_argv(sys.executable, "worker", ("celery.app.base", "kombu.transport.memory")))) as asker:
+    with closing(Asker(*agent_argv(sys.executable, "worker", first=("celery.app.base", "kombu.transport.memory")))) as asker:
         yield asker
 
 
@@ -61,7 +61,7 @@ def asker() -> Iterator[Asker]:
 def new_asker() -> Iterator[Callable[..., Asker]]:
     """Makes askers of the test's own, which may come to harm."""
     with ExitStack() as end:
-        yield lambda *argv: end.enter_context(closing(Asker(*argv)))
+        yield lambda *argv, **environ: end.enter_context(closing(Asker(*argv, **environ)))
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_several_brokers_are_one_url(asker: Asker, project: Write) -> None:
 
 
 def test_what_the_project_prints_at_its_import_is_not_shown(new_asker: NewAsker, project: Write) -> None:
-    asker = new_asker(*agent_argv(sys.executable, "worker", ()))
+    asker = new_asker(*agent_argv(sys.executable, "worker"))
     loud = "import os, sys\nprint('hello')\nprint('error', file=sys.stderr)\nos.write(1, b'raw')\n"
 
     assert asker.facts(project(worker=loud + APP))["tasks"] == []
@@ -283,15 +283,24 @@ def test_an_interpreter_without_celery(new_asker: NewAsker, project: Write, tmp_
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     python = str(tmp_path / "bare" / "bin" / "python")
 
-    error = new_asker(*agent_argv(python, "worker", ("celery.app.base",))).error(project(worker=APP))
+    error = new_asker(*agent_argv(python, "worker", first=("celery.app.base",))).error(project(worker=APP))
 
     assert isinstance(error, UsageError)
     assert error.what == f"{python} has no Celery: No module named 'celery'"
     assert error.mend[0] == f"{python} -m pip install celery"
 
 
+def test_another_devkit_on_the_projects_path_is_not_this_one(new_asker: NewAsker, project: Write) -> None:
+    """It may be of another version, or not this program at all."""
+    folder = project({"devkit/__init__.py": "", "devkit/agent/__init__.py": "1 / 0"}, worker=APP)
+
+    asker = new_asker(*agent_argv(sys.executable, "worker"), PYTHONPATH=str(folder))
+
+    assert asker.facts(folder)["tasks"] == []
+
+
 def test_code_that_does_not_come_to_an_end(new_asker: NewAsker, project: Write) -> None:
-    asker = new_asker(*agent_argv(sys.executable, "worker", ()))
+    asker = new_asker(*agent_argv(sys.executable, "worker"))
 
     error = asker.error(project(worker="import time\ntime.sleep(600)"), timeout_s=0.3)
 
@@ -301,7 +310,7 @@ def test_code_that_does_not_come_to_an_end(new_asker: NewAsker, project: Write) 
 
 def test_code_that_ends_its_process_is_not_called_slow(new_asker: NewAsker, project: Write) -> None:
     """A crash in a C extension looks the same."""
-    asker = new_asker(*agent_argv(sys.executable, "worker", ()))
+    asker = new_asker(*agent_argv(sys.executable, "worker"))
 
     error = asker.error(project(worker="import os\nos._exit(3)"))
 
@@ -313,7 +322,7 @@ def test_a_program_that_is_no_python_is_not_called_slow(new_asker: NewAsker, pro
     (tmp_path / "python").write_text("#!/bin/sh\necho 'no such version'\nexit 1")
     (tmp_path / "python").chmod(0o755)
 
-    error = new_asker(*agent_argv(f"{tmp_path}/python", "worker", ())).error(project(worker=APP))
+    error = new_asker(*agent_argv(f"{tmp_path}/python", "worker")).error(project(worker=APP))
 
     assert isinstance(error, UsageError)
     assert f"{tmp_path}/python" in error.what

@@ -115,6 +115,13 @@ def test_what_waits_for_a_service_that_fails_is_never_started() -> None:
 
 
 def test_the_first_failure_is_the_news() -> None:
+    world = World(REDIS, API, WORKER, api=[DevkitError("cannot run api")], worker=[DevkitError("cannot run worker")])
+
+    assert world.run() == 1
+    assert [error.what for error in world.errors] == ["cannot run api"]
+
+
+def test_what_ends_while_a_failed_start_is_stopped_is_no_news() -> None:
     world = World(REDIS, API, WORKER, api=Program(ready=None, lives=1), worker=Program(takes=5), redis=Program(lives=3))
 
     assert world.run() == 1
