@@ -17,7 +17,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from devkit.agent.describe import Problem, describe
+from .describe import Problem, describe
 
 
 def main(argv: list[str]) -> None:

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from devkit.agent.describe import Problem, load_app
+from .describe import Problem, load_app
 
 POLL_S = 0.05
 NO_WORKER_AFTER_S = 2.0
 
 
-def main() -> None:
+def main(_: list[str]) -> None:
     """Send what the order on standard input says."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # devkit, which gets the same Ctrl-C, ends this process
     order = json.load(sys.stdin)
