@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks._common import (
-    DEVKIT,
     TIMEOUT_S,
     Lines,
     Ports,
@@ -54,13 +53,14 @@ def devkit_up(project: Project) -> float:
 
 def devkit_up_detached(project: Project) -> float:
     """From exec to exit: then all is ready, too."""
-    environ = project.environ(Ports.free())
     began = time.perf_counter()
     try:
-        subprocess.run([DEVKIT, "up", "-d"], cwd=project.folder, env=environ, check=True, capture_output=True)
-        return time.perf_counter() - began
+        with project.devkit("up", "-d", stdout=subprocess.DEVNULL) as starting:
+            assert starting.wait(TIMEOUT_S) == 0, "devkit up -d failed"
+            return time.perf_counter() - began
     finally:
-        subprocess.run([DEVKIT, "down"], cwd=project.folder, env=environ, check=True, capture_output=True)
+        with project.devkit("down", stdout=subprocess.DEVNULL) as stopping:
+            assert stopping.wait(TIMEOUT_S) == 0, "devkit down failed"
 
 
 def by_hand(project: Project, left_out: Sequence[str] = ()) -> float:

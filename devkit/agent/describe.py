@@ -57,14 +57,24 @@ def describe(module: str, attribute: str) -> dict[str, Any]:
     return {
         "celery": celery.__version__,
         "broker": ";".join(broker) if isinstance(broker, (list, tuple)) else broker,
-        "broker_error": _in_time(lambda: _connect(app)),
+        "broker_error": broker_error(app),
         "result_backend": backend,
-        "result_backend_error": _in_time(lambda: _ping(app)) if backend else None,
+        "result_backend_error": result_backend_error(app),
         "beat": bool(app.conf.beat_schedule),
         "tasks": sorted(name for name in app.tasks if not name.startswith("celery.")),
         "flower": importlib.util.find_spec("flower") is not None,
         "uvicorn": importlib.util.find_spec("uvicorn") is not None,
     }
+
+
+def broker_error(app: Any) -> str | None:
+    """Why the broker does not answer; None when it does."""
+    return _in_time(lambda: _connect(app))
+
+
+def result_backend_error(app: Any) -> str | None:
+    """Why the result backend does not answer; None when it does, or when there is none."""
+    return _in_time(lambda: _ping(app)) if app.conf.result_backend else None
 
 
 def _connect(app: Any) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .describe import Problem, load_app
+from .describe import Problem, broker_error, load_app, result_backend_error
 
 POLL_S = 0.05
 NO_WORKER_AFTER_S = 2.0
@@ -42,14 +42,18 @@ def send(order: dict[str, Any], tell: Callable[..., None]) -> None:
     name = _full_name(app, order["task"])
     task = app.tasks[name]
     options = {"queue": order["queue"]} if order["queue"] else {}
+    # Celery itself would go on trying for twenty seconds.
+    if error := broker_error(app):
+        raise Problem("not sent", what="broker", url=app.connection_for_write().as_uri(), message=error)
+    if error := result_backend_error(app):
+        raise Problem("not sent", what="result backend", url=app.conf.result_backend, message=error)
     try:
         result = task.apply_async(order["args"], order["kwargs"], retry=False, **options)
     except TypeError as error:
         raise Problem("arguments", task=name, message=str(error)) from error
     except Exception as error:
-        raise Problem(
-            "not sent", broker=app.connection_for_write().as_uri(), message=str(error) or type(error).__name__
-        ) from error
+        url, message = app.connection_for_write().as_uri(), str(error) or type(error).__name__
+        raise Problem("not sent", what="broker", url=url, message=message) from error
     tell(sent=result.id, task=name)
     if order["wait"]:
         _follow(app, result, tell)

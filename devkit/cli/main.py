@@ -1,5 +1,6 @@
 """The group of all commands, and what becomes of an error that one of them raises."""
 
+import io
 import os
 import sys
 import traceback
@@ -37,6 +38,9 @@ for command in (up, down, status, logs, restart, run):
 def main() -> None:
     """Run the command line; errors become a message and an exit code, never a traceback unless asked for."""
     given = Globals()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows ASCII only shows question marks
     try:
         code = cli(prog_name="devkit", standalone_mode=False, obj=given)
         sys.exit(code if isinstance(code, int) else 0)

@@ -60,6 +60,7 @@ class Stack:
     services: list[Service]
     facts: Mapping[str, Any]
     notes: list[str]
+    ports: Ports
     started_at: float = field(default_factory=time.monotonic)
 
     def status(self, pid: int, services: Sequence[ServiceStatus]) -> StackStatus:
@@ -112,7 +113,7 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     if "api" in on and not api:
         notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
     services = _services(project, facts, choice, ports, api, on)
-    return Stack(project, _with_dependencies(services, wanted), facts, notes)
+    return Stack(project, _with_dependencies(services, wanted), facts, notes, ports)
 
 
 def _services(

@@ -11,7 +11,7 @@ from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
 from devkit.settings.paths import Paths
-from devkit.stack.ports import holder, is_free, next_free
+from devkit.stack.ports import Reservations, holder, is_free
 
 USUAL_PORTS = {"redis": 6379, "api": 8000, "flower": 5555}
 AGENT = Path(__file__).parents[1] / "agent"
@@ -70,9 +70,11 @@ class Port:
 
 
 class Ports:
-    """Hands out the ports of one stack."""
+    """Hands out the ports of one stack; they are its own until `close`."""
 
     def __init__(self, options: Options) -> None:
+        self._reservations = Reservations()
+        self.close = self._reservations.close
         self._asked = {"redis": options.redis_port, "api": options.api_port, "flower": options.flower_port}
         self._taken = {port for port in self._asked.values() if port is not None}
 
@@ -83,7 +85,7 @@ class Ports:
         """
         asked, usual = self._asked[name], USUAL_PORTS[name]
         if asked is None:
-            found = next_free(usual, self._taken)
+            found = self._reservations.next_free(usual, self._taken)
             self._taken.add(found)
             return Port(found) if found == usual else Port(found, f" (port {usual} is taken)")
         if list(self._asked.values()).count(asked) > 1:

@@ -56,6 +56,7 @@ def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: 
         early = EarlyProcesses()
         cleanup.callback(early.close)
         stack = assemble(settings, paths, wanted, early)
+        cleanup.callback(stack.ports.close)
         inbox: Inbox = SimpleQueue()
         reporter = cleanup.enter_context(make_reporter([service.name for service in stack.services], inbox))
         if left:

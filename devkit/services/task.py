@@ -81,7 +81,7 @@ def _in_words(problem: Mapping[str, Any], task: str, app: AppRef) -> DevkitError
             )
         case "not sent":
             return DevkitError(
-                f"the broker {masked(problem['broker'])} does not answer: {problem['message']}",
+                f"the {problem['what']} {masked(problem['url'])} does not answer: {problem['message']}",
                 mend=["start the stack: devkit up"],
             )
         case "no result backend":

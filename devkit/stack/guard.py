@@ -56,6 +56,8 @@ class Guard:
             if self._closed.wait(RESTART_S):
                 return
             with self._lock:
+                if self._closed.is_set():
+                    return
                 self._hang_up()
                 self._process = self._start()
                 for pid in self._pids:

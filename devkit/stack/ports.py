@@ -1,11 +1,16 @@
 """Free ports on the loopback interface, and who holds one that is not free."""
 
+import fcntl
+import os
 import socket
+import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from devkit.errors import DevkitError
+
 HOST = "127.0.0.1"
-TRIES = 100
 
 
 def is_free(port: int) -> bool:
@@ -20,14 +25,40 @@ def is_free(port: int) -> bool:
     return True
 
 
-def next_free(port: int, taken: set[int]) -> int:
-    """The first free port from `port` on that is not in `taken`; an arbitrary free one when a hundred are in use."""
-    for candidate in range(port, min(port + TRIES, 65536)):
-        if candidate not in taken and is_free(candidate):
-            return candidate
-    with socket.create_server((HOST, 0)) as server:
-        found: int = server.getsockname()[1]
-        return found
+class Reservations:
+    """The ports that this stack has chosen: no other stack of this user takes them, also while nobody listens yet,
+    or while the service that listens there starts again."""
+
+    def __init__(self) -> None:
+        # One folder for all projects, whatever their runtime folders are.
+        self._folder = Path(tempfile.gettempdir()) / f"devkit-{os.getuid()}" / "ports"
+        self._held: list[int] = []
+
+    def next_free(self, port: int, taken: Collection[int]) -> int:
+        """Reserve the first port from `port` on that is free, reserved by no other stack and not in `taken`."""
+        for candidate in range(port, 65536):
+            if candidate not in taken and is_free(candidate) and self._reserve(candidate):
+                return candidate
+        raise DevkitError(f"no port from {port} to 65535 is free on {HOST}")
+
+    def close(self) -> None:
+        """Give them back."""
+        while self._held:
+            os.close(self._held.pop())
+
+    def _reserve(self, port: int) -> bool:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(self._folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError:
+            return True  # somebody else's folder, a full disk: then only what listens counts
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        self._held.append(fd)
+        return True
 
 
 def holder(port: int) -> str:

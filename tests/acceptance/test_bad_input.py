@@ -6,7 +6,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -184,16 +184,6 @@ def test_a_usual_port_that_is_taken_moves_and_the_table_says_so(small: Project) 
         assert re.search(r"^ api .*\b8000\b", table, re.MULTILINE), f"says nothing of 8000\n{table}"
 
 
-def test_two_projects_may_start_at_the_same_time(tmp_path: Path) -> None:
-    """Both look for free ports before either has a server on them."""
-    files = {"tasks.py": "from celery import Celery\napp = Celery()\n", "main.py": API}
-    with closing(Project(tmp_path / "one", files)) as one, closing(Project(tmp_path / "two", files)) as two:
-        ups = [project.start("up", "api") for project in (one, two)]
-        for up in ups:
-            up.wait_for_all_ready()
-        assert not {one.url("api"), one.url("redis")} & {two.url("api"), two.url("redis")}
-
-
 # Redis and brokers
 
 
@@ -217,6 +207,12 @@ def test_a_broker_asked_for_that_does_not_answer(small: Project, option: str) ->
     done = small.devkit("up", "worker", *flags, env=env).expect(1)
     assert "redis://user:***@127.0.0.1:1/0 does not answer" in done.err
     assert "secret" not in done.out + done.err
+
+
+def test_a_broker_with_a_password_is_shown_without_it(small: Project) -> None:
+    small.environ["CELERY_BROKER_URL"] = DEAD_REDIS.replace("//", "//user:secret@")
+    table = small.up("redis").out
+    assert "secret" not in table + small.devkit("status", "--json").out
 
 
 @pytest.mark.parametrize("url", ["nonsense", "redis://127.0.0.1:port/0", "nosuch://127.0.0.1/", "redis://[::1/0"])
@@ -394,13 +390,3 @@ def test_a_service_that_ignores_the_polite_signals_is_killed(small: Project) -> 
     assert up.end() == 0
     up.wait_for("stubborn ignores SIGINT and SIGTERM: killed")
     assert small.processes() == {}
-
-
-def test_a_broker_with_a_password_is_shown_without_it(small: Project) -> None:
-    small.environ["CELERY_BROKER_URL"] = DEAD_REDIS.replace("//", "//user:secret@")
-    table = small.up("redis").out
-    assert "secret" not in table + json_of_status(small)
-
-
-def json_of_status(project: Project) -> str:
-    return project.devkit("status", "--json").out

@@ -134,7 +134,7 @@ def test_logs_are_there_after_the_stack_stopped(small: Project) -> None:
         assert small.devkit("logs", "redis").expect(0).out.count("Ready to accept connections") == 1
 
 
-@pytest.mark.parametrize("command", [["status"], ["logs"], ["restart", "nosuch"]])
+@pytest.mark.parametrize("command", [["status"], ["restart", "nosuch"]])
 def test_output_that_can_show_ascii_only(running: Project, command: list[str]) -> None:
     plain = running.devkit(*command)
     ascii_only = running.devkit(*command, env={"PYTHONIOENCODING": "ascii"}).expect(plain.code)

@@ -9,7 +9,7 @@ import celery
 import psutil
 import pytest
 
-from tests.acceptance.harness import SMALL_APP, Project, fetch, running_redis, task_through_api, wait_until
+from tests.acceptance.harness import SMALL_APP, Project, fetch, running_redis, task_through_api
 
 TICKING = """
 app.conf.beat_schedule = {"tick": {"task": "tasks.add", "schedule": 0.5, "args": (20, 22)}}
@@ -172,25 +172,18 @@ def test_the_embedded_redis_of_another_project_is_not_shared(tmp_path: Path) -> 
         assert ": 3" not in second.log("worker")
 
 
-def test_a_stack_of_its_own_is_recognised_after_a_restart(small: Project) -> None:
-    """The app's default address is that of the project's own embedded Redis: nothing to complain about."""
-    small.up("redis")
-    url = small.url("redis")
-    small.devkit("down").expect(0)
-    small.environ |= {"CELERY_BROKER_URL": f"{url}/0", "CELERY_RESULT_BACKEND": f"{url}/1"}
-    small.up("worker", "-P", "solo")
-    assert small.devkit("run", "add", "--args", "[1, 2]").expect(0).out == "3\n"
-
-
-def test_two_projects_run_side_by_side(tmp_path: Path) -> None:
+def test_two_projects_may_start_at_the_same_time(tmp_path: Path) -> None:
+    """Both look for free ports before either has a server there; neither may take the other's server for its own."""
     api = "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef name(): return '{}'\n"
     with (
         closing(Project(tmp_path / "one", SMALL_APP | {"main.py": api.format("one")})) as one,
         closing(Project(tmp_path / "two", SMALL_APP | {"main.py": api.format("two")})) as two,
     ):
-        one.up("api")
-        two.up("api")
+        ups = [project.start("up", "api") for project in (one, two)]
+        for up in ups:
+            up.wait_for_all_ready()
         assert [fetch("GET", project.url("api")).json() for project in (one, two)] == ["one", "two"]
+        assert one.url("redis") != two.url("redis")
+
         one.devkit("down").expect(0)
-        assert wait_until(lambda: not one.processes())
         assert fetch("GET", two.url("api")).json() == "two"

@@ -143,6 +143,15 @@ def test_the_agent_gets_by_with_the_standard_library_and_celery() -> None:
     assert found - sys.stdlib_module_names <= {"celery", "kombu", "billiard", "redis"}
 
 
+def test_the_agent_never_asks_for_devkit_by_name() -> None:
+    """Under the project's interpreter there may be none of that name, or another one."""
+    nodes = [node for file in (ROOT / "agent").rglob("*.py") for node in ast.walk(ast.parse(file.read_text()))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+
+    assert [name for name in names if name.partition(".")[0] == "devkit"] == []
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "agent").rglob("*.py")), ids=lambda file: str(file.name))
 def test_the_agent_is_python_3_10(file: Path) -> None:
     ast.parse(file.read_text(), feature_version=(3, 10))

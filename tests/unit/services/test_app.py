@@ -53,7 +53,9 @@ class Asker:
 @pytest.fixture(scope="module")
 def asker() -> Iterator[Asker]:
     """One for many: what it is asked, a child of it finds out."""
-    with closing(Asker(*agent_argv(sys.executable, "worker", first=("celery.app.base", "kombu.transport.memory")))) as asker:
+    with closing(
+        Asker(*agent_argv(sys.executable, "worker", first=("celery.app.base", "kombu.transport.memory")))
+    ) as asker:
         yield asker
 
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import psutil
 import pytest
@@ -154,6 +155,28 @@ def test_a_guard_that_was_killed_does_not_disturb_the_end(stack: str) -> None:
 
     guard.close()
 
+    assert guards(stack) == []
+
+
+def test_an_end_just_when_a_killed_guard_is_to_be_replaced(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the end must not wait for a guard that nobody hangs up on."""
+    ends: list[Thread] = []
+
+    class EndsMeanwhile(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            ends.append(Thread(target=ending.close, daemon=True))
+            ends[0].start()
+            wait_for(self.is_set)
+            return False
+
+    monkeypatch.setattr("devkit.stack.guard.Event", EndsMeanwhile)
+    ending = Guard(stack)
+    os.kill(guard_of(stack), signal.SIGKILL)
+    wait_for(lambda: ends)
+
+    ends[0].join(3)
+
+    assert not ends[0].is_alive()
     assert guards(stack) == []
 
 

@@ -3,11 +3,13 @@
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
+from devkit.errors import DevkitError
 from devkit.stack import ports
-from devkit.stack.ports import HOST, holder, is_free, next_free
+from devkit.stack.ports import HOST, Reservations, holder, is_free
 
 
 @pytest.fixture
@@ -49,37 +51,61 @@ def test_a_port_that_just_served_is_free(server: socket.socket) -> None:
     assert is_free(port)
 
 
-def test_the_next_free_port_is_the_one_asked_for_if_it_is_free(server: socket.socket) -> None:
+@pytest.fixture
+def reservations() -> Iterator[Reservations]:
+    with closing(Reservations()) as reservations:
+        yield reservations
+
+
+def test_the_next_free_port_is_the_one_asked_for_if_it_is_free(
+    server: socket.socket, reservations: Reservations
+) -> None:
     port = port_of(server)
     server.close()
 
-    assert next_free(port, set()) == port
+    assert reservations.next_free(port, set()) == port
 
 
-def test_ports_in_use_and_those_already_given_away_are_passed_over(server: socket.socket) -> None:
+def test_ports_in_use_and_those_already_given_away_are_passed_over(
+    server: socket.socket, reservations: Reservations
+) -> None:
     port = port_of(server)
 
-    found = next_free(port, {port + 1, port + 2})
+    found = reservations.next_free(port, {port + 1, port + 2})
 
     assert found > port + 2
     assert is_free(found)
 
 
-def test_where_a_hundred_are_in_use_any_free_port_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ports, "is_free", lambda _: False)
+def test_a_port_that_another_stack_has_chosen_is_passed_over_until_that_ends(
+    server: socket.socket, reservations: Reservations
+) -> None:
+    port = port_of(server)
+    server.close()
+    with closing(Reservations()) as other:
+        assert other.next_free(port, set()) == port
+        assert reservations.next_free(port, set()) > port
 
-    found = next_free(20000, set())
-
-    assert not 20000 <= found < 20100
-    monkeypatch.undo()
-    assert is_free(found)
+    assert reservations.next_free(port, set()) == port
 
 
-def test_the_search_ends_with_the_last_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_not_ours_does_not_keep_a_stack_from_starting(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc")
+    port = port_of(server)
+    server.close()
+
+    with closing(Reservations()) as reservations:
+        assert reservations.next_free(port, set()) == port
+
+
+def test_the_search_ends_with_the_last_port(reservations: Reservations, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(ports, "is_free", asked.append)
 
-    next_free(65534, set())
+    with pytest.raises(DevkitError, match="no port from 65534 to 65535 is free"):
+        reservations.next_free(65534, set())
 
     assert asked == [65534, 65535]
 
