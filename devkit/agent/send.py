@@ -43,10 +43,10 @@ def send(order: dict[str, Any], tell: Callable[..., None]) -> None:
     task = app.tasks[name]
     options = {"queue": order["queue"]} if order["queue"] else {}
     # Celery itself would go on trying for twenty seconds.
-    if error := broker_error(app):
-        raise Problem("not sent", what="broker", url=app.connection_for_write().as_uri(), message=error)
-    if error := result_backend_error(app):
-        raise Problem("not sent", what="result backend", url=app.conf.result_backend, message=error)
+    if message := broker_error(app):
+        raise Problem("not sent", what="broker", url=app.connection_for_write().as_uri(), message=message)
+    if message := result_backend_error(app):
+        raise Problem("not sent", what="result backend", url=app.conf.result_backend, message=message)
     try:
         result = task.apply_async(order["args"], order["kwargs"], retry=False, **options)
     except TypeError as error:

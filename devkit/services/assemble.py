@@ -1,5 +1,6 @@
 """Assembles a project's stack from its settings: what is to run, and in which environment."""
 
+import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -54,13 +55,17 @@ class EarlyProcesses:
 
 @dataclass
 class Stack:
-    """The assembled services, with what `status` and `run` want to know beside them, and `notes` for the user."""
+    """The assembled services, with what `status` and `run` want to know beside them, and `notes` for the user.
+
+    `run` marks the processes of this run in their environment.
+    """
 
     project: Project
     services: list[Service]
     facts: Mapping[str, Any]
     notes: list[str]
     ports: Ports
+    run: str
     started_at: float = field(default_factory=time.monotonic)
 
     def status(self, pid: int, services: Sequence[ServiceStatus]) -> StackStatus:
@@ -90,8 +95,9 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
                 f"there is no service '{name}'{did_you_mean(name, known)}", looked=[f"services: {', '.join(known)}"]
             )
     python = find_python(settings.root, options.python, settings.environ)
-    stack_id = paths.runtime.name
-    environ = {**settings.environ, "PYTHONUNBUFFERED": "1", sessions.MARKER: stack_id}
+    # The guard of a run that was killed must not take the next run's processes for its own.
+    run = f"{paths.runtime.name}.{os.getpid()}-{time.time_ns()}"
+    environ = {**settings.environ, "PYTHONUNBUFFERED": "1", sessions.MARKER: run}
     on = _switched_on(settings, wanted)
 
     # The worker's process first: it also answers for the app.
@@ -113,7 +119,7 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     if "api" in on and not api:
         notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
     services = _services(project, facts, choice, ports, api, on)
-    return Stack(project, _with_dependencies(services, wanted), facts, notes, ports)
+    return Stack(project, _with_dependencies(services, wanted), facts, notes, ports, run)
 
 
 def _services(

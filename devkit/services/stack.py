@@ -68,7 +68,7 @@ def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: 
 
 def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: StackReporter) -> int:
     paths = stack.project.paths
-    guard = Guard(paths.runtime.name)
+    guard = Guard(stack.run)
     processes = _Processes(early, guard, inbox, reporter, paths)
     supervisor = Supervisor(
         stack.services,
@@ -85,7 +85,7 @@ def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: Stac
     finally:
         server.close()
         early.close()
-        sessions.kill_strays(paths.runtime.name)
+        sessions.kill_strays(stack.run)
         guard.close()
         _wait_for_ports(stack.services)
         lock.forget(paths.runtime)

@@ -31,12 +31,16 @@ def members(session: int) -> list[int]:
 
 
 def strays(stack: str) -> list[int]:
-    """The processes, in whatever session, whose environment says that they belong to `stack`."""
+    """The processes, in whatever session, whose environment says that they belong to `stack`.
+
+    `stack` is one run's mark, "PROJECT.RUN", or "PROJECT" for all runs of one project.
+    """
     mark = f"{MARKER}={stack}".encode()
     found = []
     for pid in _processes():
         with suppress(OSError):
-            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") and pid != os.getpid():
+            environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            if pid != os.getpid() and any(item == mark or item.startswith(mark + b".") for item in environ):
                 found.append(pid)
     return found
 
