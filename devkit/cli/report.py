@@ -1,5 +1,6 @@
 """What `up` shows while it runs: the table, the services' output, and what happens to them."""
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -78,7 +79,8 @@ class Report:
     def stopping(self) -> None:
         """The stack stops; from now on nothing waits for a slow terminal."""
         self._printer.release()
-        self.notice("stopping; Ctrl-C again kills")
+        # Not by way of the printer, which may wait for a reader of stdout: the answer to Ctrl-C comes at once.
+        Thread(target=os.write, args=(STDERR, b"devkit: stopping; Ctrl-C again kills\n"), daemon=True).start()
         self._printer.hurry()
 
     def failed(self, error: DevkitError) -> None:

@@ -97,6 +97,7 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Up:
     (tmp_path / "worker.py").write_text("from celery import Celery\napp = Celery('x')")
     (tmp_path / "main.py").write_text("from fastapi import FastAPI\napp = FastAPI()")
     (tmp_path / "redis-server").touch(0o755)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # ports that other stacks have reserved do not matter
 
     def assemble_with(
         *wanted: str, extras: str = "", facts: Mapping[str, Any] | None = None, flags: Mapping[str, Any] | None = None
@@ -104,7 +105,9 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Up:
         (tmp_path / "pyproject.toml").write_text(extras)
         monkeypatch.setattr("devkit.services.assemble.ask_facts", lambda *_: {**FACTS, **(facts or {})})
         settings = load(tmp_path, flags or {}, {"PATH": str(tmp_path)})
-        return assemble(settings, Paths(tmp_path / ".devkit", tmp_path / "run"), wanted, NoProcesses())
+        stack = assemble(settings, Paths(tmp_path / ".devkit", tmp_path / "run"), wanted, NoProcesses())
+        stack.ports.close()
+        return stack
 
     return assemble_with
 

@@ -2,7 +2,9 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,16 @@ from devkit.errors import DevkitError, UsageError
 from devkit.services import base
 from devkit.services.base import Port, Ports
 from devkit.settings.options import Options
+
+Make = Callable[..., Ports]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Makes the ports of stacks, which no other stack on this machine gets to see."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with ExitStack() as end:
+        yield lambda **options: end.enter_context(closing(Ports(Options(**options))))
 
 
 @pytest.fixture
@@ -28,36 +40,36 @@ def taken() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_the_usual_port_if_it_is_free(usual: int) -> None:
-    assert Ports(Options()).choose("api") == Port(usual)
+def test_the_usual_port_if_it_is_free(make: Make, usual: int) -> None:
+    assert make().choose("api") == Port(usual)
 
 
-def test_a_usual_port_that_is_taken_moves_and_says_so(usual: int) -> None:
+def test_a_usual_port_that_is_taken_moves_and_says_so(make: Make, usual: int) -> None:
     with socket.create_server(("127.0.0.1", usual)):
-        port = Ports(Options()).choose("api")
+        port = make().choose("api")
 
     assert port.number > usual
     assert port.note == f" (port {usual} is taken)"
 
 
-def test_each_service_has_its_own(usual: int) -> None:
-    ports = Ports(Options())
+def test_each_service_has_its_own(make: Make, usual: int) -> None:
+    ports = make()
 
     assert len({ports.choose(name).number for name in ("redis", "api", "flower")}) == 3
 
 
-def test_a_port_that_another_service_asks_for_is_not_given_away(usual: int) -> None:
-    ports = Ports(Options(flower_port=usual))
+def test_a_port_that_another_service_asks_for_is_not_given_away(make: Make, usual: int) -> None:
+    ports = make(flower_port=usual)
 
     assert ports.choose("api").number != usual
     assert ports.choose("flower") == Port(usual)
 
 
-def test_a_port_asked_for_that_is_taken_is_an_error_which_names_who_holds_it(taken: int) -> None:
+def test_a_port_asked_for_that_is_taken_is_an_error_which_names_who_holds_it(make: Make, taken: int) -> None:
     with pytest.raises(DevkitError, match=f"port {taken}, asked for by api_port, is taken by pid {os.getpid()} "):
-        Ports(Options(api_port=taken)).choose("api")
+        make(api_port=taken).choose("api")
 
 
-def test_a_port_asked_for_twice_is_an_error_even_if_it_is_free(usual: int) -> None:
+def test_a_port_asked_for_twice_is_an_error_even_if_it_is_free(make: Make, usual: int) -> None:
     with pytest.raises(UsageError, match=f"port {usual} is asked for twice"):
-        Ports(Options(api_port=usual, redis_port=usual)).choose("redis")
+        make(api_port=usual, redis_port=usual).choose("redis")

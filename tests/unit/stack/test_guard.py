@@ -164,8 +164,9 @@ def test_an_end_just_when_a_killed_guard_is_to_be_replaced(stack: str, monkeypat
 
     class EndsMeanwhile(Event):
         def wait(self, timeout: float | None = None) -> bool:
-            ends.append(Thread(target=ending.close, daemon=True))
-            ends[0].start()
+            end = Thread(target=ending.close, daemon=True)
+            end.start()
+            ends.append(end)
             wait_for(self.is_set)
             return False
 

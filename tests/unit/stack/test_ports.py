@@ -2,14 +2,16 @@
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
 from devkit.errors import DevkitError
 from devkit.stack import ports
 from devkit.stack.ports import HOST, Reservations, holder, is_free
+from tests.unit.stack.programs import Programs
 
 
 @pytest.fixture
@@ -57,57 +59,85 @@ def reservations() -> Iterator[Reservations]:
         yield reservations
 
 
-def test_the_next_free_port_is_the_one_asked_for_if_it_is_free(
-    server: socket.socket, reservations: Reservations
-) -> None:
+# --- the ports of one stack ---
+
+
+@pytest.fixture
+def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Reservations]]:
+    """Makes the reservations of stacks, which no other stack on this machine gets to see."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with ExitStack() as end:
+        yield lambda: end.enter_context(closing(Reservations()))
+
+
+Stacks = Callable[[], Reservations]
+
+
+@pytest.fixture
+def port(server: socket.socket) -> int:
+    """A port that is free."""
     port = port_of(server)
     server.close()
+    return port
 
-    assert reservations.next_free(port, set()) == port
+
+def test_the_next_free_port_is_the_one_asked_for_if_it_is_free(stacks: Stacks, port: int) -> None:
+    assert stacks().next_free(port, set()) == port
 
 
-def test_ports_in_use_and_those_already_given_away_are_passed_over(
-    server: socket.socket, reservations: Reservations
-) -> None:
+def test_ports_in_use_and_those_already_given_away_are_passed_over(stacks: Stacks, server: socket.socket) -> None:
     port = port_of(server)
 
-    found = reservations.next_free(port, {port + 1, port + 2})
+    found = stacks().next_free(port, {port + 1, port + 2})
 
     assert found > port + 2
     assert is_free(found)
 
 
-def test_a_port_that_another_stack_has_chosen_is_passed_over_until_that_ends(
-    server: socket.socket, reservations: Reservations
+def test_a_port_belongs_to_its_stack_also_while_nobody_listens(stacks: Stacks, port: int) -> None:
+    mine, others = stacks(), stacks()
+    assert mine.next_free(port, set()) == port
+
+    assert others.next_free(port, set()) > port
+
+    mine.close()
+    assert stacks().next_free(port, set()) == port
+
+
+def test_a_stack_that_was_killed_has_no_ports(stacks: Stacks, port: int, programs: Programs, tmp_path: Path) -> None:
+    code = "from devkit.stack.ports import Reservations; tell(Reservations().next_free(int(sys.argv[1]), ())); sleep()"
+    killed = programs.start(code, port, env={"TMPDIR": str(tmp_path)})
+    assert killed.heard() == str(port)
+    assert stacks().next_free(port, set()) > port
+
+    killed.kill()
+    killed.ended()
+
+    assert stacks().next_free(port, set()) == port
+
+
+def test_where_nothing_can_be_reserved_only_what_listens_counts(
+    stacks: Stacks, server: socket.socket, tmp_path: Path
 ) -> None:
+    (tmp_path / f"devkit-{os.getuid()}").write_text("not a folder")
     port = port_of(server)
+
+    assert stacks().next_free(port, set()) > port
     server.close()
-    with closing(Reservations()) as other:
-        assert other.next_free(port, set()) == port
-        assert reservations.next_free(port, set()) > port
-
-    assert reservations.next_free(port, set()) == port
+    assert stacks().next_free(port, set()) == stacks().next_free(port, set()) == port
 
 
-def test_a_folder_that_is_not_ours_does_not_keep_a_stack_from_starting(
-    server: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc")
-    port = port_of(server)
-    server.close()
-
-    with closing(Reservations()) as reservations:
-        assert reservations.next_free(port, set()) == port
-
-
-def test_the_search_ends_with_the_last_port(reservations: Reservations, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_ends_with_the_last_port(stacks: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(ports, "is_free", asked.append)
 
     with pytest.raises(DevkitError, match="no port from 65534 to 65535 is free"):
-        reservations.next_free(65534, set())
+        stacks().next_free(65534, set())
 
     assert asked == [65534, 65535]
+
+
+# --- who has it ---
 
 
 def test_the_holder_of_a_port_is_named_with_its_command(server: socket.socket) -> None:

@@ -92,6 +92,14 @@ def test_strays_are_found_by_the_mark_in_their_environment(programs: Programs, s
     assert sorted(strays(stack)) == sorted([marked.pid, escaped])
 
 
+def test_strays_of_one_run_or_of_all_runs(programs: Programs, stack: str) -> None:
+    first, second = (programs.sleeper({MARKER: f"{stack}.{run}"}).pid for run in ("1", "12"))
+    programs.sleeper({MARKER: f"{stack}x.1"})
+
+    assert strays(f"{stack}.1") == [first]
+    assert sorted(strays(stack)) == sorted([first, second])
+
+
 def test_strays_are_killed(programs: Programs, stack: str) -> None:
     marked, other = programs.sleeper({MARKER: stack}), programs.sleeper()
 
