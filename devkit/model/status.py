@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from devkit.errors import DevkitError
+
 State = Literal["starting", "ready", "reloading", "failed", "stopped"]
 
 
@@ -41,8 +43,14 @@ class StackStatus:
 
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> "StackStatus":
-        services = tuple(ServiceStatus(**service) for service in data["services"])
-        return cls(**{**data, "services": services, "tasks": tuple(data["tasks"])})
+        """Raises DevkitError for the status of a stack of another version."""
+        try:
+            services = tuple(ServiceStatus(**service) for service in data["services"])
+            return cls(**{**data, "services": services, "tasks": tuple(data["tasks"])})
+        except (KeyError, TypeError) as error:
+            raise DevkitError(
+                "the stack that runs is of another version of devkit", mend=["stop it: devkit down"]
+            ) from error
 
     def to_json(self) -> dict[str, Any]:
         """The document of `devkit status --json`: no URL in it carries a password."""

@@ -172,7 +172,7 @@ def _own_broker(project: Project, url: str, *, alone: bool) -> Service:
     usual = BROKER_NAMES.get(url.partition(":")[0].partition("+")[0], "broker")
     used = {extra.name for extra in project.settings.extra_services} | (set() if alone else {"redis"})
     return Service(
-        name=next(name for name in (usual, "broker", "own-broker") if name not in used),
+        name=next((name for name in (usual, "broker") if name not in used), "own-broker"),
         argv=(),
         cwd=project.folder,
         env={},

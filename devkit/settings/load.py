@@ -91,8 +91,10 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
     _reject_unknown_keys(table, text)
 
     types = get_type_hints(Options)
-    asked_env_file = _value("env_file", types, flags, environ, table, text)[0]
-    merged = {**_env_files(root, asked_env_file), **environ}
+    env_file, source = _value("env_file", types, flags, environ, table, text)
+    # As typed, a path starts from where it was typed; in pyproject.toml from there.
+    asked = None if env_file is None else (start if source == "flag" else root) / Path(env_file).expanduser()
+    merged = {**_env_files(root, asked), **environ}
     values = {key: _value(key, types, flags, merged, table, text) for key in known()}
     return Settings(
         root=root,
@@ -100,7 +102,7 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
         sources={key: source for key, (_, source) in values.items()},
         environ=merged,
         extra_services=tuple(_extra_service(name, value, text) for name, value in services.items()),
-        fastapi_entrypoint=_table(tool, "tool", "fastapi").get("entrypoint"),
+        fastapi_entrypoint=_entrypoint(_table(tool, "tool", "fastapi")),
     )
 
 
@@ -135,6 +137,8 @@ def _read_pyproject(path: Path) -> tuple[dict[str, Any], str]:
         return tomllib.loads(text), text
     except FileNotFoundError:
         return {}, ""
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", mend=["make it readable"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", mend=["correct the line that it names"]) from error
 
@@ -144,6 +148,14 @@ def _table(parent: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     value = parent.get(path[-1], {})
     if not isinstance(value, dict):
         raise UsageError(f"pyproject.toml: [{'.'.join(path)}] has to be a table, not {value!r}")
+    return value
+
+
+def _entrypoint(table: Mapping[str, Any]) -> str | None:
+    """What fastapi-cli reads, too."""
+    value = table.get("entrypoint")
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"pyproject.toml: [tool.fastapi] entrypoint has to be a string, not {value!r}")
     return value
 
 
@@ -177,14 +189,13 @@ def _line_of(text: str, *path: str) -> int:
     return len(lines)
 
 
-def _env_files(root: Path, asked: str | None) -> dict[str, str]:
+def _env_files(root: Path, asked: Path | None) -> dict[str, str]:
     """The variables of `.env` and of the file asked for; of two values the one asked for wins."""
     paths = [path for path in [root / ".env"] if path.is_file()]
     if asked:
-        path = root / Path(asked).expanduser()
-        if not path.is_file():
-            raise UsageError(f"there is no env file {path}", mend=["correct --env-file, DEVKIT_ENV_FILE or env_file"])
-        paths.append(path)
+        if not asked.is_file():
+            raise UsageError(f"there is no env file {asked}", mend=["correct --env-file, DEVKIT_ENV_FILE or env_file"])
+        paths.append(asked)
     if not paths:
         return {}
     from dotenv import dotenv_values

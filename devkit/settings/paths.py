@@ -50,13 +50,12 @@ def paths_for(root: Path, data_dir: str, environ: Mapping[str, str]) -> Paths:
 def make_data(paths: Paths) -> None:
     """Create the data folder, which ignores itself in git. Raises DevkitError where that is not possible."""
     try:
-        paths.logs.mkdir(parents=True, exist_ok=True)
-        ignore = paths.data / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
+        if not paths.data.exists():
+            paths.data.mkdir(mode=0o700, parents=True)
+            (paths.data / ".gitignore").write_text("*\n")
+        paths.logs.mkdir(mode=0o700, exist_ok=True)
         if not os.access(paths.logs, os.W_OK):
             raise PermissionError(13, "permission denied", str(paths.logs))
-        paths.data.chmod(0o700)
     except OSError as error:
         raise DevkitError(
             f"cannot write to {paths.data}: {error.strerror}",

@@ -25,6 +25,7 @@ _CONTROL = bytes(code for code in range(32) if code not in (9, 10)) + b"\x7f"
 # An escape sequence of any kind (ECMA-48), or what is left of one; and those that only set colour.
 _ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\`-~]|)")
 _COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")
+_NOTHING = re.compile(rb"(?!)")
 
 _PAUSE = re.compile(rb"Remote Debugger:\d+")
 _FAILURE = re.compile(
@@ -57,6 +58,7 @@ class Printer:
         width = max(map(len, names), default=0)
         self._fd = fd
         self._colour = colour
+        self._is_terminal = colour or os.isatty(fd)
         self._on_lost = on_lost
         self._streams = {}
         for index, name in enumerate(names):
@@ -145,11 +147,12 @@ class Printer:
             stream.in_failure = True
         elif _NEW_RECORD.search(line):
             stream.in_failure = False
-        if self._colour:
-            line = _ESCAPE.sub(lambda found: found[0] if _COLOUR.fullmatch(found[0]) else b"", line)
+        if self._is_terminal:
+            kept = _COLOUR if self._colour else _NOTHING
+            line = _ESCAPE.sub(lambda found: found[0] if kept.fullmatch(found[0]) else b"", line)
             line = line.decode(errors="replace").encode()
             line = line.translate(None, _CONTROL.replace(b"\x1b", b""))
-            if pauses or stream.in_failure:
+            if self._colour and (pauses or stream.in_failure):
                 line = (MAGENTA if pauses else RED) + line + RESET
             elif b"\x1b" in line:
                 line += RESET

@@ -6,9 +6,11 @@ import subprocess
 from contextlib import closing, suppress
 from urllib.parse import urlsplit, urlunsplit
 
+from devkit.stack import sessions
 from devkit.stack.service import Poll
 
 TIMEOUT_S = 1.0
+COMMAND_TIMEOUT_S = 5.0
 
 
 def http_answers(url: str, method: str = "GET") -> Poll:
@@ -55,13 +57,17 @@ def command_succeeds(command: str, cwd: os.PathLike[str], env: dict[str, str]) -
     """Ready when the shell command ends with exit code 0, as a healthcheck of docker compose does."""
 
     def check() -> bool:
-        with suppress(OSError, subprocess.TimeoutExpired):
-            ended = subprocess.run(
+        with suppress(OSError):
+            asked = subprocess.Popen(
                 ["/bin/sh", "-c", command],
-                cwd=cwd, env=env, timeout=TIMEOUT_S * 5, check=False,
+                cwd=cwd, env=env, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
-            return ended.returncode == 0
+            try:
+                return asked.wait(COMMAND_TIMEOUT_S) == 0
+            except subprocess.TimeoutExpired:
+                sessions.end(asked.pid)
+                asked.wait()
         return False
 
     return Poll(check, f"success of `{command}`")

@@ -77,7 +77,7 @@ class Process:
         Thread(target=self._wait, args=(reader, on_exit), name=f"exit of {self.pid}", daemon=True).start()
 
     def say(self, order: bytes) -> None:
-        """Give the process its order on standard input and close that. A process that is gone says so by its exit."""
+        """Give the process an order on standard input. A process that is gone says so by its exit."""
         assert self._popen.stdin is not None
         with suppress(OSError, ValueError):
             self._popen.stdin.write(order)
@@ -123,7 +123,8 @@ class Process:
         sessions.end(self.pid, AFTERMATH_S)
         assert self._popen.stdout is not None
         with suppress(ValueError), self._popen.stdout as output:
-            return output.read().decode(errors="replace")
+            os.set_blocking(output.fileno(), False)  # what escaped from its session may hold the pipe open
+            return (output.read() or b"").decode(errors="replace")
         return ""  # somebody followed it after all
 
     def signal(self, signum: int, *, group: bool = False) -> None:

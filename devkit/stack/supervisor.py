@@ -210,7 +210,8 @@ class Supervisor:
         unit.deadline = None
         unit.ready_s = self._clock() - unit.started_at
         unit.note = ""
-        self._reporter.ready(unit.service.name)
+        if unit.service.ready:  # else its output was never that of a start
+            self._reporter.ready(unit.service.name)
         if self._up:
             self._reporter.notice(f"{unit.service.name} is ready after {unit.ready_s:.1f} s")
 
@@ -335,6 +336,9 @@ class Supervisor:
                 return {"error": f"there is no service '{name}' in this stack"}
             if self._units[name].service.external:
                 return {"error": f"{name} is not devkit's to restart: {self._units[name].service.how}"}
+            for needed in self._units[name].service.depends_on:
+                if needed not in names and needed in self._units and self._units[needed].phase is Phase.FAILED:
+                    return {"error": f"{name} needs {needed}, which has failed: devkit restart {needed} {name}"}
         for name in names:
             unit = self._units[name]
             unit.crashes = Restarts()

@@ -207,6 +207,11 @@ class Project:
         }
         self._started: list[Foreground] = []
 
+    def ask_for_ports(self) -> None:
+        """Ports of its own, for a test in which one is free for a moment and no other stack may take it."""
+        for service in ("REDIS", "API", "FLOWER"):
+            self.environ[f"DEVKIT_{service}_PORT"] = str(free_port())
+
     def write(self, files: Mapping[str, str]) -> None:
         """Write files, each under its path in the project."""
         for name, text in files.items():

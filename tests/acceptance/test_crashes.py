@@ -25,6 +25,7 @@ ready = "test ! -e broken"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The sample app's whole stack, not the one of the other modules: here it gets hurt."""
     with closing(Project(tmp_path_factory.mktemp("hurt"), copy_of_sample_app())) as project:
+        project.ask_for_ports()
         project.up()
         yield project
 

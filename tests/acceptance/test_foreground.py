@@ -98,6 +98,7 @@ def test_output_into_a_pipe_has_no_colour(stack: Stack) -> None:
 
 
 def test_ctrl_c_stops_everything(sample: Project) -> None:
+    sample.ask_for_ports()
     up = sample.start("up").wait_for_all_ready()
     ports = [port_of(service["url"]) for service in sample.services().values() if service["url"]]
     assert len(ports) == 3

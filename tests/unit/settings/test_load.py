@@ -386,3 +386,8 @@ def test_settings_are_found_from_within_the_project(tmp_path: Path) -> None:
 
 def test_fastapis_own_setting_is_known(tmp_path: Path) -> None:
     assert read(tmp_path, '[tool.fastapi]\nentrypoint = "main:app"').fastapi_entrypoint == "main:app"
+
+
+@pytest.mark.parametrize("value", ["3", "['main:app']", "true"])
+def test_fastapis_own_setting_has_to_be_a_string(tmp_path: Path, value: str) -> None:
+    assert "entrypoint" in error(tmp_path, f"[tool.fastapi]\nentrypoint = {value}").what

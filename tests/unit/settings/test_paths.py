@@ -88,6 +88,20 @@ def test_a_gitignore_that_is_there_stays(tmp_path: Path) -> None:
     assert (tmp_path / ".gitignore").read_text() == "mine\n"
 
 
+def test_a_folder_that_was_there_before_stays_as_it_is(tmp_path: Path) -> None:
+    """`data_dir` may name the project itself, or a folder that others use: not devkit's to hide from git or people."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    (shared / "notes.txt").touch()
+
+    make_data(Paths(shared, tmp_path))
+
+    assert mode(shared) == 0o755
+    assert not (shared / ".gitignore").exists()
+    assert mode(shared / "logs") == 0o700
+
+
 @pytest.mark.parametrize("place", ["file", "file/below", "file/far/below"])
 def test_data_cannot_lie_below_a_file(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")

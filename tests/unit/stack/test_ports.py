@@ -53,12 +53,6 @@ def test_a_port_that_just_served_is_free(server: socket.socket) -> None:
     assert is_free(port)
 
 
-@pytest.fixture
-def reservations() -> Iterator[Reservations]:
-    with closing(Reservations()) as reservations:
-        yield reservations
-
-
 # --- the ports of one stack ---
 
 
