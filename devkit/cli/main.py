@@ -3,7 +3,6 @@
 import io
 import os
 import sys
-import traceback
 
 import click
 
@@ -46,6 +45,8 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except DevkitError as error:
         if given.debug:
+            import traceback
+
             traceback.print_exc()
         say(error_text(error, colour=wants_colour(sys.stderr)))
         sys.exit(error.exit_code)

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,12 @@ class EarlyProcesses:
         """The process started with this command, if it was."""
         return self._processes.pop(argv, None)
 
-    def close(self) -> None:
-        """End those that nobody took."""
-        for process in self._processes.values():
+    def close(self, besides: Collection[tuple[str, ...]] = ()) -> None:
+        """End those that nobody took; `besides` are commands that will still be asked for."""
+        for argv in [argv for argv in self._processes if argv not in besides]:
+            process = self._processes.pop(argv)
             process.signal(signal.SIGKILL)
             process.wait()
-        self._processes.clear()
 
 
 @dataclass

@@ -24,7 +24,7 @@ from devkit.stack.service import Finish, Notice, Poll, Service
 from devkit.stack.supervisor import Reporter, Supervisor
 
 PORTS_RELEASED_S = 5.0
-FIRST_POLL_S, LONGEST_POLL_S = 0.02, 0.5
+FIRST_POLL_S, POLL_GROWTH = 0.02, 0.02
 
 
 class StackReporter(Reporter, Protocol):
@@ -42,6 +42,9 @@ def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: 
 
     When this returns, every process that it started has ended, and their ports are free.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # `devkit up &` in a script: what is ignored here would be ignored by every service, too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     make_data(paths)
     make_private(paths.runtime)
     only_one = lock.StackLock(paths.runtime)
@@ -56,6 +59,7 @@ def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: 
         early = EarlyProcesses()
         cleanup.callback(early.close)
         stack = assemble(settings, paths, wanted, early)
+        early.close(besides=[service.argv for service in stack.services])
         cleanup.callback(stack.ports.close)
         inbox: Inbox = SimpleQueue()
         reporter = cleanup.enter_context(make_reporter([service.name for service in stack.services], inbox))
@@ -149,13 +153,12 @@ class _Processes:
 
 
 def _poll(check: Callable[[], bool], ended: Event) -> bool:
-    """Ask until the answer is yes; less and less often, as what starts slowly may be slow to ask, too."""
-    pause = FIRST_POLL_S
+    """Ask until the answer is yes, the less often the longer it takes: an answer is never known much too late."""
+    began = time.monotonic()
     while not ended.is_set():
         if check():
             return True
-        ended.wait(pause)
-        pause = min(pause * 1.1, LONGEST_POLL_S)
+        ended.wait(FIRST_POLL_S + (time.monotonic() - began) * POLL_GROWTH)
     return False
 
 

@@ -93,7 +93,7 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
     types = get_type_hints(Options)
     env_file, source = _value("env_file", types, flags, environ, table, text)
     # As typed, a path starts from where it was typed; in pyproject.toml from there.
-    asked = None if env_file is None else (start if source == "flag" else root) / Path(env_file).expanduser()
+    asked = None if env_file is None else (start.resolve() if source == "flag" else root) / Path(env_file).expanduser()
     merged = {**_env_files(root, asked), **environ}
     values = {key: _value(key, types, flags, merged, table, text) for key in known()}
     return Settings(

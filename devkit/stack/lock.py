@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -92,16 +93,24 @@ def forget(folder: Path) -> None:
 
 def clean_up(folder: Path, stack: str) -> list[str]:
     """End what a crashed stack left running; returns it as "worker (pid 4711)". Only for the lock's holder."""
-    import psutil
-
-    ended: dict[int, str] = {}
-    with suppress(OSError, ValueError):
-        for name, (pid, born) in json.loads((folder / RECORD).read_text()).items():
-            with suppress(psutil.Error):
-                # The same pid with another time of birth is somebody else's process.
-                if abs(psutil.Process(pid).create_time() - born) < 1:
-                    sessions.end(pid)
-                    ended[pid] = f"{name} (pid {pid})"
+    ended = {pid: f"{name} (pid {pid})" for name, pid in _recorded(folder)}
+    for pid in ended:
+        sessions.end(pid)
     strays = sessions.kill_strays(stack, besides=ended)
     forget(folder)
     return [*ended.values(), *(f"pid {pid}" for pid in strays)]
+
+
+def _recorded(folder: Path) -> Iterator[tuple[str, int]]:
+    """The processes in the record that still run. The same pid with another time of birth is somebody else's."""
+    try:
+        recorded = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError):
+        return  # the stack before this one stopped as it should
+    import psutil
+
+    with suppress(ValueError, AttributeError, TypeError):
+        for name, (pid, born) in recorded.items():
+            with suppress(psutil.Error):
+                if abs(psutil.Process(pid).create_time() - born) < 1:
+                    yield name, pid

@@ -45,6 +45,7 @@ class _Stream:
     in_failure: bool = False
     # While output is held back: the formed lines, and whether each stands out.
     held: list[tuple[bytes, bool]] = field(default_factory=list)
+    dropped: int = 0
 
 
 class Printer:
@@ -101,12 +102,15 @@ class Printer:
         stream = self._streams[name]
         with self._changed:
             stream.held = [(line, stands_out) for line, stands_out in stream.held if stands_out]
+            stream.dropped = 0
 
     def release(self) -> None:
         """Show what was held back, and everything from now on."""
         with self._changed:
             self._holding = False
             for stream in self._streams.values():
+                if stream.dropped:
+                    self._append(self._fd, stream.prefix + b"(%d lines before these: devkit logs)\n" % stream.dropped)
                 self._append(self._fd, b"".join(line for line, _ in stream.held))
                 stream.held.clear()
 
@@ -160,6 +164,7 @@ class Printer:
         with self._changed:
             if self._holding:
                 stream.held.append((formed, pauses or stream.in_failure))
+                stream.dropped += len(stream.held) > HELD_LINES
                 del stream.held[:-HELD_LINES]
                 return
         self._put(formed)

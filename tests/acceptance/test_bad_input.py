@@ -280,7 +280,7 @@ def test_a_port_that_cannot_be(small: Project, place: str, port: str) -> None:
 
 def test_an_env_file_that_is_not_there(small: Project) -> None:
     done = small.devkit("up", "--env-file", "nosuch.env").expect(2)
-    assert str(small.root / "nosuch.env") in done.err
+    assert f"there is no env file {small.root / 'nosuch.env'}" in done.err
 
 
 def test_an_env_file_that_is_no_text(small: Project) -> None:
