@@ -29,19 +29,17 @@ def redis_service(project: Project, port: Port, why: str) -> Service:
     data = project.own_files("redis")
     (data / EMBEDDED_MARK).touch()
     shown = os.path.relpath(data, project.settings.root)
-    # Every write reaches the file within a second: a queue survives a crash, as in production.
-    arguments = ["--port", str(port.number), "--appendonly", "yes", "--save", "", "--daemonize", "no"]
     if program := find_redis_server(project.environ.get("PATH", ""), project.python):
-        argv = [program, *arguments, "--bind", HOST, "--dir", str(data)]
+        argv = redis_argv(program, port, data)
         how = f"embedded {Path(program).name}, data in {shown}"
     elif docker := _working_docker(project.environ.get("PATH", "")):
-        argv = _in_docker(docker, arguments, data, port.number)
+        argv = _in_docker(docker, data, port.number)
         how = f"embedded, docker image {IMAGE}, data in {shown}"
     else:
         raise _nothing_to_start(why)
     return Service(
         name="redis",
-        argv=tuple(argv),
+        argv=argv,
         cwd=data,
         env=project.environ,
         ready=redis_answers(port.number),
@@ -49,6 +47,16 @@ def redis_service(project: Project, port: Port, why: str) -> Service:
         how=how + port.note,
         stdin_open=program is None,
     )
+
+
+def redis_argv(program: str, port: Port, data: Path) -> tuple[str, ...]:
+    """The command of an embedded Redis whose data is in the folder `data`."""
+    return (program, *_arguments(port.number), "--bind", HOST, "--dir", str(data))
+
+
+def _arguments(port: int) -> tuple[str, ...]:
+    # Every write reaches the file within a second: a queue survives a crash, as in production.
+    return ("--port", str(port), "--appendonly", "yes", "--save", "", "--daemonize", "no")
 
 
 def find_redis_server(path: str, python: str) -> str | None:
@@ -69,18 +77,18 @@ def _working_docker(path: str) -> str | None:
     return None
 
 
-def _in_docker(docker: str, arguments: list[str], data: Path, port: int) -> list[str]:
+def _in_docker(docker: str, data: Path, port: int) -> tuple[str, ...]:
     """A container that ends with its standard input, so that no kill of devkit or of docker's client leaves it."""
     # A background process of sh has no standard input of its own, hence the copy.
     script = (
         'exec 3<&0; redis-server "$@" & server=$!; trap "kill $server" INT TERM; '
         "(cat <&3 >/dev/null; kill $server) & wait $server; wait $server"
     )
-    return [
+    return (
         docker, "run", "--rm", "--interactive", "--user", f"{os.getuid()}:{os.getgid()}",
         "--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:/data", "--workdir", "/data",
-        "--entrypoint", "sh", IMAGE, "-c", script, "redis", *arguments, "--protected-mode", "no",
-    ]  # fmt: skip
+        "--entrypoint", "sh", IMAGE, "-c", script, "redis", *_arguments(port), "--protected-mode", "no",
+    )  # fmt: skip
 
 
 def _nothing_to_start(why: str) -> DevkitError:

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.acceptance.harness import (
+    OWN_FRAME,
     Foreground,
     Project,
     copy_of_sample_app,
@@ -159,6 +160,15 @@ def test_ctrl_c_while_the_stack_starts_stops_it(small: Project) -> None:
     up.press_ctrl_c()
     assert up.end() in {0, 130}
     small.wait_until_gone()
+
+
+def test_ctrl_c_while_the_services_start_shows_no_traceback_through_devkits_code(sample: Project) -> None:
+    """They are importing, and have not yet said what an interrupt is to do."""
+    up = sample.start("up")
+    sample.wait_for_state("redis", "ready")
+    up.press_ctrl_c()
+    assert up.end() == 0
+    assert OWN_FRAME not in up.out + up.err
 
 
 @pytest.mark.parametrize(
