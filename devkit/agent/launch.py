@@ -13,6 +13,7 @@ import json
 import os
 import runpy
 import select
+import signal
 import sys
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,8 @@ from .describe import Problem, describe
 def main(argv: list[str]) -> None:
     """`argv`: a name for people who read `ps`, the modules to import before anything else, and those to import as
     long as there is nothing else to do; each list with commas."""
+    # A Ctrl-C while all starts ends the process without a traceback; programs set handlers of their own later.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     notify = int(os.environ.pop("DEVKIT_NOTIFY_FD"))
     orders = Orders()
     for module in _modules(argv[1]):
