@@ -8,6 +8,7 @@ a forked child, so that this process stays fresh; {"run": ...} ends the wait. Wh
 numbered in DEVKIT_NOTIFY_FD.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -26,6 +27,7 @@ def main(argv: list[str]) -> None:
     long as there is nothing else to do; each list with commas."""
     # A Ctrl-C while all starts ends the process without a traceback; programs set handlers of their own later.
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    gc.disable()  # imports make thousands of objects and hardly any garbage
     notify = int(os.environ.pop("DEVKIT_NOTIFY_FD"))
     orders = Orders()
     for module in _modules(argv[1]):
@@ -123,6 +125,7 @@ def _run(notify: int, order: dict[str, Any]) -> None:
     _go_to(order)
     os.environ.update(order["env"])
     sys.argv = [order["module"], *order["argv"]]
+    gc.enable()
     if order["module"] == "celery":
         _tell_when_celery_is_ready(notify)
     runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
