@@ -4,13 +4,11 @@ import os
 import signal
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import ServiceStatus, StackStatus
 from devkit.services.api import api_argv, api_service
 from devkit.services.app import ask_facts
@@ -20,7 +18,7 @@ from devkit.services.broker import Choice, choose, masked
 from devkit.services.extra import extra_service
 from devkit.services.flower import flower_argv, flower_service
 from devkit.services.python import find_python
-from devkit.services.redis import EMBEDDED_MARK, find_redis_server, redis_argv, redis_service
+from devkit.services.redis import redis_service
 from devkit.services.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
 from devkit.settings.load import BUILT_IN_SERVICES, Settings
@@ -38,9 +36,9 @@ class EarlyProcesses:
     def __init__(self) -> None:
         self._processes: dict[tuple[str, ...], Process] = {}
 
-    def start(self, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str], *, talks: bool = True) -> Process:
-        """Start one; `argv` is the command that the service will have. One that `talks` waits for its order."""
-        self._processes[argv] = Process(argv, cwd=cwd, env=env, talks=talks)
+    def start(self, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str]) -> Process:
+        """Start one; `argv` is the command that the service will have."""
+        self._processes[argv] = Process(argv, cwd=cwd, env=env, talks=True)
         return self._processes[argv]
 
     def take(self, argv: tuple[str, ...]) -> Process | None:
@@ -112,19 +110,9 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     celery = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
     api = _find_api(settings) if "api" in on else None
     ports = Ports(options)
-    redis_port = cache(lambda: ports.choose("redis"))
-    data = paths.data / "redis"
-    if options.broker is None and (data / EMBEDDED_MARK).exists():
-        # The last time an embedded Redis was needed. This time, most likely, too: it starts meanwhile.
-        with suppress(DevkitError):
-            if program := find_redis_server(environ.get("PATH", ""), python):
-                early.start(redis_argv(program, redis_port(), data), data, environ, talks=False)
-
     asked = Choice(options.broker, options.result_backend)
     facts = ask_facts(asker, celery, asked.environ(), options.timeout)
-    choice = choose(facts, options.broker, options.result_backend, data, redis_port)
-    if choice.embedded_port is None:
-        (data / EMBEDDED_MARK).unlink(missing_ok=True)
+    choice = choose(facts, options.broker, options.result_backend, paths.data / "redis", lambda: ports.choose("redis"))
     project = Project(settings, paths, python, celery, environ, choice.environ())
 
     notes = []

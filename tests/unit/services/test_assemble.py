@@ -84,7 +84,7 @@ def test_a_circle_is_shown(services: list[Service], circle: str) -> None:
 class NoProcesses(EarlyProcesses):
     """Starts nothing: here nobody is asked."""
 
-    def start(self, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str], *, talks: bool = True) -> Process:
+    def start(self, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str]) -> Process:
         return cast("Process", None)
 
 
