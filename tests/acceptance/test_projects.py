@@ -9,7 +9,7 @@ import celery
 import psutil
 import pytest
 
-from tests.acceptance.harness import SMALL_APP, Project, fetch, running_redis, task_through_api
+from tests.acceptance.harness import SMALL_APP, Project, fetch, free_port, running_redis, task_through_api
 
 TICKING = """
 app.conf.beat_schedule = {"tick": {"task": "tasks.add", "schedule": 0.5, "args": (20, 22)}}
@@ -187,3 +187,14 @@ def test_two_projects_may_start_at_the_same_time(tmp_path: Path) -> None:
 
         one.devkit("down").expect(0)
         assert fetch("GET", two.url("api")).json() == "two"
+
+
+def test_an_embedded_redis_where_the_app_expects_its_own_is_still_embedded_the_next_time(small: Project) -> None:
+    """As with the usual address, localhost:6379: what devkit starts there must not pass for the app's own broker."""
+    port = str(free_port())
+    small.environ |= {"DEVKIT_REDIS_PORT": port, "CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0"}
+    for _ in range(2):
+        small.up("worker", "-P", "solo")
+        assert small.services()["redis"]["pid"]
+        assert small.devkit("run", "add", "--args", "[2, 3]").expect(0).out == "5\n"
+        small.devkit("down").expect(0)
