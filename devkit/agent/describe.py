@@ -19,12 +19,8 @@ class Problem(Exception):  # noqa: N818 - devkit's side turns it into an error
         self.report = {"problem": kind, **details}
 
 
-def load_app(module: str, attribute: str) -> Any:
-    """Import the Celery app and all its task modules. Raises Problem."""
-    try:
-        import celery
-    except ImportError as error:
-        raise Problem("no celery", python=sys.executable, message=str(error)) from error
+def import_attribute(module: str, attribute: str) -> Any:
+    """What MODULE:ATTRIBUTE names. Raises Problem."""
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -34,9 +30,18 @@ def load_app(module: str, attribute: str) -> Any:
     except BaseException as error:
         raise Problem("raises", **_own_frames(error)) from error
     try:
-        app = getattr(found, attribute)
+        return getattr(found, attribute)
     except AttributeError as error:
         raise Problem("no attribute", names=sorted(vars(found))) from error
+
+
+def load_app(module: str, attribute: str) -> Any:
+    """Import the Celery app and all its task modules. Raises Problem."""
+    try:
+        import celery
+    except ImportError as error:
+        raise Problem("no celery", python=sys.executable, message=str(error)) from error
+    app = import_attribute(module, attribute)
     if not isinstance(app, celery.Celery):
         raise Problem("not celery", type=type(app).__name__)
     try:

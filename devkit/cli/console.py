@@ -72,4 +72,5 @@ def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str
 
 def _how(service: ServiceStatus) -> str:
     restarts = f"{service.restarts} restart{'s'[: service.restarts != 1]}" if service.restarts else ""
-    return "; ".join(filter(None, [service.note, restarts, service.how]))
+    generation = f"generation {service.generation}" if service.generation > 1 else ""
+    return "; ".join(filter(None, [generation, service.note, restarts, service.how]))

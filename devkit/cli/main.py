@@ -7,6 +7,7 @@ import sys
 import click
 
 from devkit import __version__
+from devkit.cli.api import api
 from devkit.cli.base import Globals, global_options
 from devkit.cli.console import error_text, say, wants_colour
 from devkit.cli.down import down
@@ -15,6 +16,7 @@ from devkit.cli.restart import restart
 from devkit.cli.run import run
 from devkit.cli.status import status
 from devkit.cli.up import up
+from devkit.cli.worker import worker
 from devkit.errors import DevkitError
 
 EXIT_INTERRUPTED = 130
@@ -30,7 +32,7 @@ def cli(ctx: click.Context) -> None:
     ctx.ensure_object(Globals)
 
 
-for command in (up, down, status, logs, restart, run):
+for command in (up, down, status, logs, restart, run, worker, api):
     cli.add_command(command)
 
 

@@ -29,7 +29,7 @@ def restart(given: Globals, service: tuple[str, ...]) -> int:
             raise DevkitError("no stack runs here", mend=["start it: devkit up"])
         return StackStatus.from_wire(answer)
 
-    before = {item.name: item.generation for item in current().services}
+    before = {item.name: item.pid for item in current().services}
     for name in service:
         if name not in before:
             raise UsageError(
@@ -44,7 +44,7 @@ def restart(given: Globals, service: tuple[str, ...]) -> int:
         failed = [item for item in asked if item.state == "failed"]
         if failed:
             raise DevkitError(failed[0].note, mend=[f"read its output: devkit logs -n 50 {failed[0].name}"])
-        if all(item.state == "ready" and item.generation > before[item.name] for item in asked):
+        if all(item.state == "ready" and item.pid != before[item.name] for item in asked):
             show(service_table(asked, with_state=False))
             return 0
         time.sleep(POLL_S)

@@ -13,6 +13,7 @@ from devkit.cli.complete import services
 @switch_off("with_api", "--no-api")
 @switch_off("with_flower", "--no-flower")
 @switch_off("with_beat", "--no-beat")
+@switch_off("reload", "--no-reload")
 @flag("broker", "--broker", metavar="URL")
 @flag("result_backend", "--result-backend", metavar="URL")
 @flag("concurrency", "-c", "--concurrency", type=click.IntRange(min=1), metavar="N")

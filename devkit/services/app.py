@@ -20,12 +20,10 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
     order = {"describe": [app.module, app.attribute], "cwd": os.fspath(app.folder), "env": dict(environ)}
     process.say(json.dumps(order).encode() + b"\n")
     answer = process.answer(timeout_s)
+    while answer is not None and "facts" not in answer:
+        answer = process.answer(timeout_s)
     if answer is None and (words := process.last_words()) is not None:
-        raise UsageError(
-            f"{process.argv[0]} cannot run devkit's agent: it ended at once",
-            excerpt=words,
-            mend=['name the project\'s interpreter: python = "..." under [tool.devkit]'],
-        )
+        raise DevkitError(f"the process that is to tell about {app} ended at once", excerpt=words)
     if answer is None:
         raise DevkitError(
             f"importing {app.module} does not come to an end (waited {timeout_s:g} s)",

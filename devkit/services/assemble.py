@@ -97,15 +97,16 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     python = find_python(settings.root, options.python, settings.environ)
     # The guard of a run that was killed must not take the next run's processes for its own.
     run = f"{paths.runtime.name}.{os.getpid()}-{time.time_ns()}"
-    environ = {**settings.environ, "PYTHONUNBUFFERED": "1", sessions.MARKER: run}
+    marks = {"PYTHONUNBUFFERED": "1", sessions.MARKER: run}
+    own_environ, environ = {**settings.inherited, **marks}, {**settings.environ, **marks}
     on = _switched_on(settings, wanted)
 
     # The worker's process first: it also answers for the app.
-    asker = early.start(worker_argv(python, options.pool), settings.root, environ)
+    asker = early.start(worker_argv(settings), settings.root, own_environ)
     if "flower" in on:
         early.start(flower_argv(python), settings.root, environ)
     if "api" in on:
-        early.start(api_argv(python), settings.root, environ)
+        early.start(api_argv(settings), settings.root, own_environ)
 
     celery = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
     api = _find_api(settings) if "api" in on else None
@@ -113,7 +114,7 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     asked = Choice(options.broker, options.result_backend)
     facts = ask_facts(asker, celery, asked.environ(), options.timeout)
     choice = choose(facts, options.broker, options.result_backend, paths.data / "redis", lambda: ports.choose("redis"))
-    project = Project(settings, paths, python, celery, environ, choice.environ())
+    project = Project(settings, paths, python, celery, marks, choice.environ())
 
     notes = []
     if "api" in on and not api:

@@ -2,9 +2,11 @@
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from devkit.errors import DevkitError, UsageError
 from devkit.settings.discover import AppRef
@@ -21,16 +23,26 @@ AGENT = Path(__file__).parents[1] / "agent"
 class Project:
     """What the services of one project have in common.
 
-    `environ` is what every service gets from the start; `late` what is known only once the broker is: its address
-    and the result backend's.
+    `marks` are the variables by which this stack's processes are known; `late` is what is known only once the broker
+    is: its address and the result backend's.
     """
 
     settings: Settings
     paths: Paths
     python: str
     celery: AppRef
-    environ: Mapping[str, str]
+    marks: Mapping[str, str]
     late: Mapping[str, str]
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What every service gets from the start."""
+        return {**self.settings.environ, **self.marks}
+
+    @property
+    def own_environ(self) -> Mapping[str, str]:
+        """What devkit's own commands get, which read `.env` themselves, again and again."""
+        return {**self.settings.inherited, **self.marks}
 
     @property
     def folder(self) -> Path:
@@ -44,21 +56,43 @@ class Project:
         return folder
 
 
-def agent_argv(python: str, name: str, *, first: tuple[str, ...] = (), ahead: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The command that starts a service's Python program early.
+def agent_argv(python: str, name: str, ahead: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The command that starts a service's Python program early; `ahead` is what it imports while it waits."""
+    return (python, str(AGENT), "launch", name, ",".join(ahead))
 
-    `first` are the modules that it needs to answer for the app, `ahead` what it imports while it waits.
+
+def zygote_argv(python: str, kind: str, learned: str, never: str = "") -> tuple[str, ...]:
+    """The command that starts a zygote for generations of this kind, "worker" or "api".
+
+    `learned` is the file of the modules that it imports ahead; empty: none at all. `never` names packages that it
+    must not import, with commas.
     """
-    return (python, str(AGENT), "launch", name, ",".join(first), ",".join(ahead))
+    return (python, str(AGENT), "zygote", kind, learned, never)
 
 
-def run_order(project: Project, module: str, argv: list[str], folder: Path | None = None) -> bytes:
-    """The line that tells such a process to become `python -m MODULE ARGV`."""
-    cwd = os.fspath(folder or project.folder)
-    return (
-        json.dumps({"run": True, "module": module, "argv": argv, "cwd": cwd, "env": dict(project.late)}).encode()
-        + b"\n"
+def devkit_argv(command: str, options: Sequence[str]) -> tuple[str, ...]:
+    """The command that runs `devkit COMMAND` in a process of its own.
+
+    -P: the working directory, which is the project's, does not come before what devkit has to import.
+    """
+    return (sys.executable, "-P", "-m", "devkit", command, *options)
+
+
+def run_order(project: Project, module: str, argv: list[str]) -> bytes:
+    """The line that tells a process started early to become `python -m MODULE ARGV`."""
+    return _line(
+        {"run": True, "module": module, "argv": argv, "cwd": os.fspath(project.folder), "env": dict(project.late)}
     )
+
+
+def app_order(project: Project, app: AppRef, **more: Any) -> bytes:
+    """The line that tells a `devkit worker` or `devkit api` which app to run, and with which broker."""
+    folder = os.fspath(app.folder)
+    return _line({"run": True, "app": [folder, app.module, app.attribute], "env": dict(project.late), **more})
+
+
+def _line(order: Mapping[str, Any]) -> bytes:
+    return json.dumps(order).encode() + b"\n"
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from devkit.stack.service import Service
 
 AHEAD = ("celery.bin.celery", "flower.command", "celery.backends.redis", "kombu.transport.redis")
 SAVE_INTERVAL_MS = 5000
+# Each generation of the worker has a name of its own; those that have ended leave Flower's list after a while.
+PURGE_S = 60
 
 
 def flower_argv(python: str) -> tuple[str, ...]:
     """The command that starts Flower early."""
-    return agent_argv(python, "flower", ahead=AHEAD)
+    return agent_argv(python, "flower", AHEAD)
 
 
 def flower_service(
@@ -28,6 +30,7 @@ def flower_service(
     level = project.environ.get("FLOWER_LOGGING", "error")
     argv += [
         "flower", f"--address={HOST}", f"--port={port.number}", "--enable_events=True",
+        f"--purge_offline_workers={PURGE_S}",
         "--persistent=True", f"--db={project.own_files('flower') / 'flower'}",
         f"--state_save_interval={SAVE_INTERVAL_MS}", f"--logging={level}",
     ]  # fmt: skip

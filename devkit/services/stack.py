@@ -3,8 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Protocol
@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 from devkit.errors import DevkitError
 from devkit.services.assemble import EarlyProcesses, Stack, assemble
+from devkit.services.signals import signals_into
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths, make_data, make_private
 from devkit.stack import lock, sessions
 from devkit.stack.control import ControlServer
 from devkit.stack.guard import Guard
-from devkit.stack.messages import Exited, Inbox, Ready, Signalled
+from devkit.stack.messages import Exited, Inbox, Progressed, Ready, Signalled
 from devkit.stack.ports import is_free
 from devkit.stack.process import Process
 from devkit.stack.service import Finish, Notice, Poll, Service
@@ -84,7 +85,7 @@ def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: Stac
     )
     server = ControlServer(paths.socket, inbox)
     try:
-        with _signals_into(inbox):
+        with signals_into(lambda signum: inbox.put(Signalled(signum))):
             code = supervisor.run()
     finally:
         server.close()
@@ -150,6 +151,9 @@ class _Processes:
         with self._recording:
             self._running[service.name] = process.pid
             lock.record(self._paths.runtime, self._running)
+        while service.order and (news := process.answer()):
+            if progress := news.get("progress"):
+                self._inbox.put(Progressed(service.name, process.pid, **progress))
 
 
 def _poll(check: Callable[[], bool], ended: Event) -> bool:
@@ -160,37 +164,6 @@ def _poll(check: Callable[[], bool], ended: Event) -> bool:
             return True
         ended.wait(FIRST_POLL_S + (time.monotonic() - began) * POLL_GROWTH)
     return False
-
-
-@contextmanager
-def _signals_into(inbox: Inbox) -> Iterator[None]:
-    """Signals only leave a message; the loop acts.
-
-    They come by way of a pipe that the interpreter's own handler writes to: Python code is called for a signal only
-    between two instructions of the main thread, which never come while it waits for a message that was about to.
-    """
-    asked_to_stop = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    coming, noted = os.pipe()
-    os.set_blocking(noted, False)
-
-    def listen() -> None:
-        while byte := os.read(coming, 1):
-            if byte[0] in asked_to_stop:
-                inbox.put(Signalled(byte[0]))
-        os.close(coming)
-
-    before = {signum: signal.signal(signum, lambda *_: None) for signum in asked_to_stop}
-    signal.set_wakeup_fd(noted)
-    listener = Thread(target=listen, name="signals", daemon=True)
-    listener.start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(-1)
-        os.close(noted)
-        listener.join()
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 def _wait_for_ports(services: Sequence[Service]) -> None:

@@ -1,40 +1,113 @@
-"""The Celery worker."""
+"""The Celery worker: what a generation of it runs, and the service that `devkit up` makes of `devkit worker`."""
 
-from devkit.services.base import Project, agent_argv, run_order
+from collections.abc import Sequence
+from typing import Any
+
+from devkit.errors import UsageError
+from devkit.services.base import Project, app_order, devkit_argv
+from devkit.settings.discover import AppRef, find_celery, resolve_celery
+from devkit.settings.load import Settings
+from devkit.settings.options import Options
 from devkit.stack.service import Notice, Service
 
-FIRST = ("celery.app.base", "celery.backends.redis", "kombu.transport.redis")
-AHEAD = ("celery.bin.celery", "celery.apps.worker", "celery.worker.consumer", "celery.concurrency.prefork")
 # These pools patch the standard library, and have to do so before anything else is imported.
 PATCHING_POOLS = ("gevent", "eventlet")
+# Celery's options that make no sense here, and why.
+REFUSED = {
+    "-D": "it would leave the terminal: end the command with & instead",
+    "--detach": "it would leave the terminal: end the command with & instead",
+    "--pidfile": "two generations run at the same time while one hands over",
+    "-B": "two generations would both send the periodic tasks: celery beat, or devkit up, runs it beside",
+    "--beat": "two generations would both send the periodic tasks: celery beat, or devkit up, runs it beside",
+}
 
 
-def worker_argv(python: str, pool: str | None) -> tuple[str, ...]:
-    """The command that starts a worker early."""
-    if pool in PATCHING_POOLS:
-        return agent_argv(python, "worker")
-    return agent_argv(python, "worker", first=FIRST, ahead=AHEAD)
+class WorkerPlan:
+    """What `devkit worker` runs: celery's worker, with the options that were typed."""
+
+    name = "worker"
+    resumes = True
+    keep: tuple[int, ...] = ()
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        """`arguments` are for celery's worker. Raises UsageError for one that cannot be had here."""
+        for argument in arguments:
+            if why := REFUSED.get(argument.partition("=")[0]):
+                raise UsageError(f"devkit worker takes no {argument}: {why}")
+        self._arguments = tuple(arguments)
+
+    def preloads(self, options: Options) -> bool:
+        """Whether anything may be imported before the program starts."""
+        typed = _value(self._arguments, "-P", "--pool")
+        return (typed or options.pool) not in PATCHING_POOLS
+
+    def drain_s(self, options: Options) -> float:
+        return options.drain_timeout
+
+    def find_app(self, settings: Settings) -> AppRef:
+        """The app set, or the one found. Raises DevkitError."""
+        asked = settings.options.celery
+        return resolve_celery(settings.root, asked) if asked else find_celery(settings.root)
+
+    def bind(self, settings: Settings, port: int | None) -> str:  # noqa: ARG002
+        """Nothing to bind: a worker listens to nobody."""
+        return ""
+
+    def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]:
+        """Which `celery worker` generation `number` is."""
+        name, _, host = (_value(self._arguments, "-n", "--hostname") or "celery").partition("@")
+        node = f"{name or 'celery'}.{number}@{host or '%h'}"
+        quiet = ["-q"] if number > 1 else []  # the banner has been shown
+        return {
+            "kind": "worker",
+            "argv": ["-A", str(app), *quiet, "worker", *worker_options(settings.options), *self._arguments, "-n", node],
+        }
+
+
+def worker_options(options: Options) -> list[str]:
+    """Events are on, for Flower; mingle and gossip, which wait for other workers, are off: here is only one."""
+    found = ["-l", "INFO", "-E", "--without-mingle", "--without-gossip"]
+    for flag, value in (("-c", options.concurrency), ("-P", options.pool), ("-Q", options.queues)):
+        if value is not None:
+            found += [flag, str(value)]
+    return found
+
+
+def worker_argv(settings: Settings) -> tuple[str, ...]:
+    """The command that starts the worker early: what was given as a flag to `up` is a flag here, too."""
+    options, flags = settings.options, []
+    for key, flag in (("celery", "-A"), ("concurrency", "-c"), ("pool", "-P"), ("queues", "-Q")):
+        if settings.sources[key] == "flag":
+            flags += [flag, str(getattr(options, key))]
+    return devkit_argv("worker", [*settings.passed_on(), *flags])
 
 
 def worker_service(project: Project, depends_on: tuple[str, ...]) -> Service:
-    """Events are on, for Flower; mingle and gossip, which wait for other workers, are off: here is only one."""
+    """`devkit worker`, with the app and the broker that `up` has found."""
     options = project.settings.options
-    argv = ["-A", str(project.celery), "worker", "-l", "INFO", "-E", "--without-mingle", "--without-gossip"]
-    if options.concurrency is not None:
-        argv += ["-c", str(options.concurrency)]
-    if options.pool:
-        argv += ["-P", options.pool]
-    if options.queues:
-        argv += ["-Q", options.queues]
     return Service(
         name="worker",
-        argv=worker_argv(project.python, options.pool),
-        cwd=project.folder,
-        env=project.environ,
-        order=run_order(project, "celery", argv),
+        argv=worker_argv(project.settings),
+        cwd=project.settings.root,
+        env=project.own_environ,
+        order=app_order(project, project.celery),
         ready=Notice("the worker to consume from its queues"),
         depends_on=depends_on,
-        how="celery " + " ".join(argv),
+        how=f"celery -A {project.celery} worker {' '.join(worker_options(options))}",
         # The first signal lets running tasks finish.
         grace_s=10.0,
     )
+
+
+def _value(arguments: Sequence[str], *names: str) -> str:
+    """The value of an option among arguments that are not ours to parse; the last one counts, as with click."""
+    found = ""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=bool(arguments)):
+        name, given, value = argument.partition("=")
+        if argument in names:
+            found = following
+        elif given and name in names:
+            found = value
+        elif argument[:2] in names and not argument.startswith("--"):
+            found = argument[2:]
+    return found

@@ -60,15 +60,23 @@ class Settings:
     """What devkit is to do in one project.
 
     `sources` maps each option's key to where its value came from, for people to read: "flag",
-    "DEVKIT_API", "pyproject.toml", "default". `environ` is what services get, `.env` included.
+    "DEVKIT_API", "pyproject.toml", "default". `environ` is what services get, `.env` included; `inherited` is
+    without that, and `env_file` the file asked for beside it.
     """
 
     root: Path
     options: Options
     sources: Mapping[str, str]
     environ: Mapping[str, str]
+    inherited: Mapping[str, str]
+    env_file: Path | None
     extra_services: tuple[ExtraService, ...]
     fastapi_entrypoint: str | None
+
+    def passed_on(self) -> list[str]:
+        """The flags that another devkit command needs to come to the same settings in this project's folder."""
+        flags = ["--env-file", str(self.env_file)] if self.env_file and self.sources["env_file"] == "flag" else []
+        return [*flags, "--no-reload"] if self.sources["reload"] == "flag" and not self.options.reload else flags
 
 
 def find_root(start: Path) -> Path:
@@ -101,6 +109,8 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
         options=Options(**{key: value for key, (value, source) in values.items() if source != DEFAULT}),
         sources={key: source for key, (_, source) in values.items()},
         environ=merged,
+        inherited=environ,
+        env_file=asked,
         extra_services=tuple(_extra_service(name, value, text) for name, value in services.items()),
         fastapi_entrypoint=_entrypoint(_table(tool, "tool", "fastapi")),
     )

@@ -46,6 +46,17 @@ class Options:
     )
     pool: str | None = _option(None, "worker: pool implementation: prefork, solo, threads, gevent, eventlet")
     queues: str | None = _option(None, "worker: queues to consume from, comma separated (default: celery's)")
+    reload: bool = _option(True, "reload the worker and the API when code changes")
+    watch: str | None = _option(None, "globs of further files whose change reloads, comma separated")
+    poll: bool | None = _option(None, "look for changes at intervals (default: where the file system tells of none)")
+    fork: bool | None = _option(None, "reload by fork, which is quick (default: where that is safe)")
+    no_preload: str | None = _option(None, "packages that only the project itself may import, comma separated")
+    drain_timeout: float = _option(
+        600.0, "seconds that a task may go on in the worker's old generation after a reload", POSITIVE
+    )
+    api_drain_timeout: float = _option(
+        10.0, "seconds that a stream or WebSocket may go on in the API's old generation after a reload", POSITIVE
+    )
     env_file: str | None = _option(None, "a file of environment variables, besides .env")
     timeout: float = _option(60.0, "seconds that a service may take to become ready", POSITIVE)
     data_dir: str = _option(".devkit", "where logs and data are kept")

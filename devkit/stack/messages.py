@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
+from devkit.model.status import State
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -11,6 +13,17 @@ class Ready:
 
     name: str
     pid: int
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """A service that reloads itself has something new: which generation is live, its state, a note for people."""
+
+    name: str
+    pid: int
+    generation: int
+    state: State
+    note: str
 
 
 @dataclass(frozen=True)
@@ -42,5 +55,5 @@ class OutputLost:
     """Nobody reads what devkit prints any more (`devkit up | head`)."""
 
 
-Message = Ready | Exited | Signalled | Asked | OutputLost
+Message = Ready | Progressed | Exited | Signalled | Asked | OutputLost
 Inbox = SimpleQueue[Message]

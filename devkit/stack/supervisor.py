@@ -15,7 +15,7 @@ from typing import Protocol
 
 from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus, State
-from devkit.stack.messages import Asked, Exited, Inbox, Message, OutputLost, Ready, Signalled
+from devkit.stack.messages import Asked, Exited, Inbox, Message, OutputLost, Progressed, Ready, Signalled
 from devkit.stack.restarts import Restarts
 from devkit.stack.service import Finish, Service
 
@@ -81,6 +81,7 @@ class _Unit:
     generation: int = 0
     restarts: int = 0
     note: str = ""
+    reported: State = "ready"  # what it says of itself, once it is ready
     then: Phase = Phase.STOPPED  # what follows once it has stopped
     deadline: float | None = None  # when the phase has lasted too long
     kills: list[int] = field(default_factory=list)  # signals still to send while it does not stop
@@ -131,7 +132,7 @@ class Supervisor:
         return [
             ServiceStatus(
                 name=unit.service.name,
-                state=STATES[unit.phase],
+                state=unit.reported if unit.phase is Phase.READY else STATES[unit.phase],
                 pid=unit.process.pid if unit.process else None,
                 url=unit.service.url,
                 ready_s=None if unit.ready_s is None else round(unit.ready_s, 3),
@@ -192,6 +193,7 @@ class Supervisor:
     def _start(self, unit: _Unit) -> None:
         unit.started_at = self._clock()
         unit.ready_s = None
+        unit.reported = "ready"
         unit.generation += 1
         if unit.service.external:
             unit.phase = Phase.READY
@@ -286,6 +288,9 @@ class Supervisor:
         match message:
             case Ready(name, pid) if self._is_current(name, pid) and self._units[name].phase is Phase.STARTING:
                 self._became_ready(self._units[name])
+            case Progressed(name, pid) if self._is_current(name, pid) and self._units[name].phase is Phase.READY:
+                unit = self._units[name]
+                unit.generation, unit.reported, unit.note = message.generation, message.state, message.note
             case Exited(name, pid, code) if self._is_current(name, pid):
                 self._exited(self._units[name], code)
             case Signalled():

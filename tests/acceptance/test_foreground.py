@@ -89,7 +89,7 @@ def test_each_line_of_output_names_its_service(stack: Stack) -> None:
 
 def test_devkits_own_words_go_to_standard_error(stack: Stack) -> None:
     _, up = stack
-    assert "devkit: " not in up.out
+    assert not re.search("^devkit: ", up.out, re.MULTILINE)
     assert all(line.startswith("devkit: ") for line in up.err.splitlines())
 
 

@@ -86,8 +86,10 @@ def test_a_project_with_an_interpreter_of_its_own(sample: Project) -> None:
     python = environment(sample.root / ".venv", str(Path(celery.__file__).parents[1]))
     sample.up()
     assert list(sample.services()) == ["redis", "api", "worker", "flower"]
-    for name in ("api", "worker", "flower"):
-        assert psutil.Process(sample.pids()[name]).cmdline()[0] == str(python)
+    for name in ("api", "worker"):  # devkit's own process watches, one under the project's interpreter runs the code
+        (zygote,) = psutil.Process(sample.pids()[name]).children()
+        assert zygote.cmdline()[0] == str(python)
+    assert psutil.Process(sample.pids()["flower"]).cmdline()[0] == str(python)
     assert task_through_api(sample.url("api"), "/divide", x=5, y=2)["result"] == 2.5
     assert sample.devkit("run", "divide", "--args", "[5, 2]").expect(0).out == "2.5\n"
 

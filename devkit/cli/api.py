@@ -1,0 +1,24 @@
+"""`devkit api`: the FastAPI application, which reloads."""
+
+import click
+
+from devkit.cli.base import Globals, Project, flag, global_options, switch_off
+
+
+@click.command()
+@click.argument("module_attr", required=False, metavar="[MODULE:ATTR]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port (default: 8000, or the next free one).")
+@switch_off("reload", "--no-reload")
+@flag("env_file", "--env-file", metavar="FILE")
+@global_options
+@click.pass_obj
+def api(given: Globals, /, module_attr: str | None, host: str, port: int | None, **flags: object) -> int:
+    """Serve the FastAPI application; new code is live as soon as it is saved, and no connection is refused."""
+    from devkit.cli.reloading import Talk
+    from devkit.services.api import ApiPlan
+    from devkit.services.reload import run
+
+    plan = ApiPlan(module_attr, host)
+    project = Project(given, **flags)
+    return run(lambda: Project(given, **flags).settings, project.paths, plan, Talk(debug=given.debug), port=port)

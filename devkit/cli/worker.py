@@ -1,0 +1,26 @@
+"""`devkit worker`: a Celery worker that reloads."""
+
+import click
+
+from devkit.cli.base import Globals, Project, flag, global_options, switch_off
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
+@switch_off("reload", "--no-reload")
+@flag("env_file", "--env-file", metavar="FILE")
+@click.argument("celery_options", nargs=-1, type=click.UNPROCESSED, metavar="[CELERY WORKER OPTIONS]...")
+@global_options
+@click.pass_obj
+def worker(given: Globals, /, celery_options: tuple[str, ...], **flags: object) -> int:
+    """Run a Celery worker; new code is live as soon as it is saved, and no task is lost.
+
+    All other options are those of `celery worker`.
+    """
+    from devkit.cli.reloading import Talk
+    from devkit.services.reload import run
+    from devkit.services.worker import WorkerPlan
+
+    plan = WorkerPlan(celery_options)
+    project = Project(given, **flags)
+    return run(lambda: Project(given, **flags).settings, project.paths, plan, Talk(debug=given.debug))

@@ -1,0 +1,500 @@
+"""Runs generations of a program, one after the other: a change starts the next one, which takes over when it is live.
+
+One loop decides. Threads watch files and read what zygotes tell; each only puts a message into the queue.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+from typing import Any, Protocol
+
+from devkit.errors import DevkitError
+from devkit.reload.generation import Generation, Phase, ZygoteHandle
+from devkit.reload.messages import AllGone, Changed, Inbox, Message, Reinstalled, Signalled, Told, ZygoteEnded
+
+# For so long the generation before stands by, and takes over again if the new one ends by itself.
+PROBATION_S = 1.0
+# From being told to end to being killed, for a generation that does not listen: it never got as far as consuming, or
+# its only thread is in a task.
+DEAF_S = 5.0
+# How long the line about a reload waits for what the generation before has to say.
+REPORT_S = 0.5
+EXIT_INTERRUPTED = 130
+
+
+class Watch(Protocol):
+    """What is watched beside the project: code of the user's elsewhere, and what is installed."""
+
+    def sources(self, paths: Sequence[str]) -> None: ...
+    def installed(self, folders: Sequence[str]) -> None: ...
+
+
+class Reporter(Protocol):
+    """Tells people, and whoever supervises; every method returns at once."""
+
+    def notice(self, text: str) -> None: ...
+    def problem(self, error: DevkitError) -> None: ...
+    def progress(self, generation: int, state: str, note: str) -> None: ...
+
+
+@dataclass
+class Program:
+    """What runs: `make_zygote` starts the process that generations come from, `order` is what generation N is to do,
+    `problem` puts into words why the code cannot be used.
+
+    `resumes`: a drained generation can take over again. `drain_s`: how long what runs may go on.
+    """
+
+    make_zygote: Callable[[], ZygoteHandle]
+    order: Callable[[int], Mapping[str, Any]]
+    problem: Callable[[Mapping[str, Any]], DevkitError]
+    resumes: bool
+    drain_s: float
+    spawn: bool = False
+
+
+@dataclass
+class _Report:
+    """The line about a reload, which waits until the generation before has said what it still does."""
+
+    new: Generation
+    old: Generation
+    deadline: float
+    after_s: float = field(default=0.0)
+
+
+class Handover:
+    """Keeps one generation live; `run` returns the exit code."""
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        inbox: Inbox,
+        reporter: Reporter,
+        base: Path,
+        watch: Watch,
+        refresh: Callable[[Sequence[Path]], tuple[Program, str] | None] = lambda _: None,
+        paused: Callable[[int], str] = lambda _: "",
+        delays: Callable[[float], float | None] = lambda _: None,
+        waits_for_save: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`refresh` gives the program anew, and what changed in words, when one of the paths is a setting; it may
+        raise DevkitError. `paused` tells what waits in a debugger among the processes of a generation, by its pid.
+        `delays` gives the seconds until a new try, from those that a killed generation was live; None: no more.
+        """
+        self._program = program
+        self._inbox = inbox
+        self._reporter = reporter
+        self._base = base
+        self._watch = watch
+        self._refresh = refresh
+        self._paused = paused
+        self._delays = delays
+        self._waits_for_save = waits_for_save
+        self._clock = clock
+        self._zygotes: dict[int, ZygoteHandle] = {}
+        self._zygote = self._new_zygote()
+        self._generations: list[Generation] = []
+        self._next = 1
+        self._reports: list[_Report] = []
+        self._trouble = ""
+        self._retry_at: float | None = None
+        self._kill_zygotes_at: float | None = None
+        self._stopping = False
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Run until asked to stop. 0: stopped; 1: the program did not start; 130: interrupted a second time."""
+        self._start((), self._clock())
+        while self._zygotes:
+            self._advance()
+            with suppress(Empty):
+                self._handle(self._inbox.get(timeout=self._until_next_deadline()))
+        return self._exit_code
+
+    # What is due now
+
+    def _until_next_deadline(self) -> float | None:
+        deadlines = [generation.deadline for generation in self._generations]
+        deadlines += [self._retry_at, self._kill_zygotes_at, *(report.deadline for report in self._reports)]
+        known = [deadline for deadline in deadlines if deadline is not None]
+        return max(0.0, min(known) - self._clock()) if known else None
+
+    def _advance(self) -> None:
+        now = self._clock()
+        for generation in list(self._generations):
+            if generation.deadline is not None and now >= generation.deadline:
+                self._overdue(generation)
+        for report in [report for report in self._reports if now >= report.deadline]:
+            self._report(report)
+        if self._retry_at is not None and now >= self._retry_at:
+            self._retry_at = None
+            self._start((), now)
+        if self._kill_zygotes_at is not None and now >= self._kill_zygotes_at:
+            self._kill_zygotes_at = None
+            for zygote in self._zygotes.values():
+                zygote.kill()
+
+    def _overdue(self, generation: Generation) -> None:
+        generation.deadline = None
+        match generation.phase:
+            case Phase.STANDBY:
+                self._send_away(generation)
+            case Phase.LEAVING if not self._is_paused(generation):
+                generation.phase = Phase.ABANDONED
+                generation.deadline = self._clock() + DEAF_S
+                generation.order("abandon")
+            case Phase.ABANDONED | Phase.REPLACED:
+                if generation.phase is Phase.ABANDONED:
+                    self._tell_abandoned(generation, generation.tasks)
+                generation.kill()
+
+    def _is_paused(self, generation: Generation) -> bool:
+        """Whether a task of it is in a debugger: then the time does not run out."""
+        where = self._paused(generation.pid) if generation.pid else ""
+        if where:
+            self._progress(f"generation {generation.number} is paused in a debugger ({where})")
+            generation.deadline = self._clock() + DEAF_S
+        return bool(where)
+
+    # Generations come and go
+
+    def _new_zygote(self) -> ZygoteHandle:
+        zygote = self._program.make_zygote()
+        self._zygotes[zygote.pid] = zygote
+        return zygote
+
+    def _in_phase(self, phase: Phase) -> Generation | None:
+        return next((generation for generation in self._generations if generation.phase is phase), None)
+
+    def _start(self, changed: Sequence[Path], noticed_at: float) -> None:
+        """Start the next generation; one that is not live yet gives way to it."""
+        if self._stopping:
+            return
+        if replaced := self._in_phase(Phase.STARTING):
+            changed = list(dict.fromkeys([*replaced.changed, *changed]))
+            noticed_at = min(noticed_at, replaced.noticed_at)
+            self._replace(replaced)
+        number, self._next = self._next, self._next + 1
+        spawned = self._program.spawn
+        self._generations.append(Generation(number, self._zygote, spawned, changed, noticed_at))
+        self._zygote.order(start=number, become=spawned, **self._program.order(number))
+        if spawned:
+            self._zygote = self._new_zygote()  # imports what it can while the other one starts
+        self._progress()
+
+    def _replace(self, generation: Generation) -> None:
+        generation.phase = Phase.REPLACED
+        generation.deadline = self._clock() + DEAF_S
+        generation.order("stop")
+
+    def _became_live(self, new: Generation, sources: Sequence[str]) -> None:
+        if new.phase is not Phase.STARTING:
+            new.deadline = None  # it listens now, and ends by itself
+            return
+        new.phase, new.live_at = Phase.LIVE, self._clock()
+        self._trouble = ""
+        self._watch.sources(sources)
+        if not new.spawned:
+            new.zygote.order(learn=True)
+        for standby in [generation for generation in self._generations if generation.phase is Phase.STANDBY]:
+            self._send_away(standby)
+        old = next((other for other in self._generations if other.phase is Phase.LIVE and other is not new), None)
+        if old:
+            old.phase, old.deadline = Phase.STANDBY, new.live_at + PROBATION_S
+            old.order("drain")
+            if not self._program.resumes:
+                old.phase, old.deadline = Phase.LEAVING, new.live_at + self._program.drain_s
+            self._reports.append(_Report(new, old, new.live_at + REPORT_S, new.live_at - new.noticed_at))
+        else:
+            self._reporter.notice(f"generation {new.number} is live after {new.live_at - new.noticed_at:.2f} s")
+        self._progress()
+
+    def _send_away(self, generation: Generation) -> None:
+        """It is not needed any more: what it runs it may finish."""
+        generation.phase = Phase.LEAVING
+        generation.deadline = self._clock() + self._program.drain_s
+        generation.order("stop")
+
+    def _failed(self, generation: Generation, error: DevkitError) -> None:
+        """The code cannot be used: what was live stays so."""
+        if generation.phase is not Phase.STARTING:
+            return  # newer code is on its way
+        generation.phase = Phase.LEAVING
+        live = self._in_phase(Phase.LIVE)
+        if not live and not self._waits_for_save:
+            self._reporter.problem(error)
+            self._exit_code = 1
+            self._stop()
+            return
+        stays = f"generation {live.number} stays live; " if live else ""
+        why = f"{self._names(generation.changed)}: " if generation.changed else ""
+        self._reporter.problem(
+            DevkitError(
+                why + error.what,
+                looked=error.looked,
+                excerpt=error.excerpt,
+                mend=[*error.mend, f"{stays}the next save tries again"],
+            )
+        )
+        self._trouble = "the new code cannot be used; the next save tries again"
+        self._progress()
+
+    def _ended(self, generation: Generation, code: int) -> None:
+        for report in [report for report in self._reports if generation in (report.old, report.new)]:
+            self._report(report)
+        match generation.phase:
+            case Phase.STARTING:
+                self._failed(generation, DevkitError(f"{self._name_of_end(generation, code)} before it was live"))
+            case Phase.LIVE:
+                generation.phase = Phase.LEAVING
+                self._lost(generation, code)
+            case Phase.LEAVING:
+                self._done(generation)
+        self._generations.remove(generation)
+        self._progress()
+        self._end_if_done()
+
+    def _done(self, generation: Generation) -> None:
+        """What it ran is finished; its process may take a moment to end."""
+        if generation.running and not self._stopping:
+            self._reporter.notice(f"generation {generation.number} is done")
+        generation.running, generation.tasks = 0, ()
+        self._progress()
+
+    def _lost(self, generation: Generation, code: int) -> None:
+        """The live one ended, and nobody had asked it to."""
+        lived = self._clock() - generation.live_at
+        what = self._name_of_end(generation, code)
+        if self._stopping:
+            return
+        if not self._waits_for_save:
+            self._reporter.notice(what)
+            self._exit_code = 1
+            self._stop()
+            return
+        standby = self._in_phase(Phase.STANDBY)
+        killed = code in (-signal.SIGKILL, -signal.SIGTERM)
+        delay = self._delays(lived) if killed or lived > PROBATION_S else None
+        if delay is not None:
+            self._retry_at = self._clock() + delay
+            self._reporter.notice(f"{what}; the next one starts")
+        elif standby:
+            standby.phase, standby.deadline = Phase.LIVE, None
+            standby.order("resume")
+            self._trouble = f"{what}; generation {standby.number} is live again, the next save tries anew"
+            self._reporter.notice(self._trouble)
+        else:
+            self._trouble = f"{what}; the next save starts it again"
+            self._reporter.notice(self._trouble)
+
+    def _name_of_end(self, generation: Generation, code: int) -> str:
+        if code < 0:
+            with suppress(ValueError):
+                return f"generation {generation.number} was killed by {signal.Signals(-code).name}"
+        return f"generation {generation.number} ended with exit code {code}"
+
+    # Stopping
+
+    def _stop(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        self._retry_at = None
+        for generation in self._generations:
+            if generation.phase is Phase.STARTING:
+                self._replace(generation)
+            elif generation.phase in (Phase.LIVE, Phase.STANDBY):
+                generation.phase = Phase.LEAVING
+                generation.order("stop")
+            if generation.phase is Phase.LEAVING:
+                generation.deadline = None  # whoever stops it has the patience, or asks again
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if self._stopping and not self._generations:
+            for zygote in self._zygotes.values():
+                zygote.close()
+            self._kill_zygotes_at = self._kill_zygotes_at or self._clock() + DEAF_S
+
+    def _interrupted(self) -> None:
+        if not self._stopping:
+            self._stop()
+            return
+        self._exit_code = EXIT_INTERRUPTED
+        for generation in self._generations:
+            generation.kill()
+        self._kill_zygotes_at = self._clock() + REPORT_S
+
+    # What people see
+
+    def _names(self, paths: Sequence[Path], most: int = 3) -> str:
+        names = [str(path.relative_to(self._base) if path.is_relative_to(self._base) else path) for path in paths]
+        more = len(names) - most
+        return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+    def _report(self, report: _Report) -> None:
+        self._reports.remove(report)
+        new, old = report.new, report.old
+        text = (
+            f"{self._names(new.changed) or 'restarted'}: generation {new.number} is live after {report.after_s:.2f} s"
+        )
+        others = [other for other in self._generations if other.phase is Phase.LEAVING and other is not old]
+        for draining in [*others, old]:
+            if draining.running:
+                text += f"; generation {draining.number} finishes {self._what_runs(draining)}"
+        if old.given_back:
+            text += f"; {old.given_back} given back"
+        self._reporter.notice(text)
+
+    def _what_runs(self, generation: Generation) -> str:
+        """Its tasks by name, or how many connections it has."""
+        names = [task.partition("[")[0] for task in generation.tasks]
+        if not names:
+            return f"{generation.running} connection{'s'[: generation.running != 1]}"
+        return f"{generation.running} task{'s'[: generation.running != 1]} ({', '.join(dict.fromkeys(names))})"
+
+    def _tell_abandoned(self, generation: Generation, tasks: Sequence[str]) -> None:
+        limit = f"{self._program.drain_s:g} s"
+        generation.running = 0
+        self._reporter.notice(
+            f"generation {generation.number} has not finished in {limit}; abandoned: {', '.join(tasks) or 'unknown'}"
+        )
+
+    def _progress(self, note: str = "") -> None:
+        live = self._in_phase(Phase.LIVE)
+        starting = self._in_phase(Phase.STARTING)
+        state = "reloading" if starting and live else "starting" if starting else "ready" if live else "failed"
+        note = note or self._trouble
+        if not note:
+            draining = [f"{g.number}" for g in self._generations if g.phase is Phase.LEAVING and g.running]
+            note = f"generation {' and '.join(draining)} still finishing" if draining else ""
+        newest = live or starting
+        self._reporter.progress(newest.number if newest else self._next - 1, state, note)
+
+    # Messages
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Changed(paths, at):
+                self._changed(paths, at)
+            case Reinstalled(names, at) if not self._stopping:
+                self._renew(f"installed: {', '.join(names)}", (), at)
+            case Told(zygote, told) if "generation" in told:
+                for generation in self._generations:
+                    if generation.number == told["generation"] and generation.zygote.pid == zygote:
+                        self._told(generation, told)
+            case Told(zygote, told):
+                self._told_by_zygote(zygote, told)
+            case ZygoteEnded(zygote, code):
+                self._zygote_ended(zygote, code)
+            case AllGone(zygote):
+                self._all_gone(zygote)
+            case Signalled():
+                self._interrupted()
+
+    def _changed(self, paths: Sequence[Path], at: float) -> None:
+        if self._stopping:
+            return
+        self._retry_at = None
+        try:
+            refreshed = self._refresh(paths)
+        except DevkitError as error:
+            self._reporter.problem(error)
+            return
+        if refreshed:
+            self._program, why = refreshed
+            self._renew(why, paths, at)
+        else:
+            self._start(paths, at)
+
+    def _renew(self, why: str, paths: Sequence[Path], at: float) -> None:
+        """What generations start from has changed: a new zygote, and a generation from it."""
+        self._reporter.notice(f"{why}: starting afresh")
+        before = self._zygote
+        self._zygote = self._new_zygote()
+        self._start(paths, at)
+        self._close_if_unused(before)
+
+    def _close_if_unused(self, zygote: ZygoteHandle) -> None:
+        if zygote is not self._zygote and all(other.zygote is not zygote for other in self._generations):
+            zygote.close()
+
+    def _told(self, generation: Generation, told: Mapping[str, Any]) -> None:
+        match told:
+            case {"pid": pid}:
+                generation.pid = pid
+            case {"live": True, "sources": [*sources]}:
+                self._became_live(generation, sources)
+            case {"failed": problem, "text": text}:
+                self._failed(generation, self._program.problem({**problem, "traceback": text}))
+            case {"draining": running, "tasks": [*tasks], "given_back": given_back}:
+                generation.running, generation.tasks, generation.given_back = running, tasks, given_back
+                for report in [report for report in self._reports if report.old is generation]:
+                    self._report(report)
+                if self._stopping and running:
+                    self._reporter.notice(f"waiting for {self._what_runs(generation)}; Ctrl-C again kills")
+                self._progress()
+            case {"done": True}:
+                self._done(generation)
+            case {"abandoned": [*tasks]}:
+                self._tell_abandoned(generation, tasks)
+
+    def _told_by_zygote(self, zygote: int, told: Mapping[str, Any]) -> None:
+        match told:
+            case {"exited": number, "code": code}:
+                for generation in [g for g in self._generations if g.number == number and g.zygote.pid == zygote]:
+                    self._ended(generation, code)
+                    self._close_if_unused(generation.zygote)
+            case {"installed": [*folders]}:
+                self._watch.installed(folders)
+            case {"unfit": _} if zygote == self._zygote.pid and not self._stopping:
+                self._change_zygote()
+            case {"unforkable": _, "why": why} if not self._program.spawn and not self._stopping:
+                self._program.spawn = True
+                self._reporter.notice(f"no forking here: {why}; each reload starts a new process, which takes longer")
+                self._change_zygote()
+
+    def _change_zygote(self) -> None:
+        """The zygote cannot fork; what it was asked for the next one does."""
+        before = self._zygote
+        self._zygote = self._new_zygote()
+        for generation in [g for g in self._generations if g.zygote is before and g.pid is None]:
+            self._generations.remove(generation)
+            if generation.phase is Phase.STARTING:
+                self._next = generation.number
+                self._start(generation.changed, generation.noticed_at)
+        self._close_if_unused(before)
+
+    def _zygote_ended(self, pid: int, code: int) -> None:
+        for generation in [g for g in self._generations if g.spawned and g.zygote.pid == pid]:
+            self._ended(generation, code)
+        if self._stopping or pid != self._zygote.pid:
+            return
+        # Its generations notice, and finish what they run.
+        orphans = [generation for generation in self._generations if generation.zygote.pid == pid]
+        was_live = any(generation.phase is Phase.LIVE for generation in orphans)
+        for generation in orphans:
+            generation.phase, generation.deadline = Phase.LEAVING, None
+        if not was_live and not any(generation.live_at for generation in self._generations):
+            self._reporter.problem(DevkitError(f"devkit's agent ended with exit code {code} under this interpreter"))
+            self._exit_code = 1
+            self._zygotes.pop(pid, None)
+            self._stop()
+            return
+        self._reporter.notice("the process that generations start from was lost; another one takes its place")
+        self._zygote = self._new_zygote()
+        self._start((), self._clock())
+
+    def _all_gone(self, pid: int) -> None:
+        self._zygotes.pop(pid, None)
+        for generation in [g for g in self._generations if g.zygote.pid == pid and not g.spawned]:
+            generation.phase = Phase.LEAVING if generation.phase is Phase.LIVE else generation.phase
+            self._ended(generation, 0)
+        self._end_if_done()

@@ -1,0 +1,77 @@
+"""devkit's side of a zygote: the process under the project's interpreter that forks generations."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from devkit.errors import DevkitError
+from devkit.reload.messages import AllGone, Inbox, Told, ZygoteEnded
+
+NOTIFY_FD = "DEVKIT_NOTIFY_FD"
+
+
+class Zygote:
+    """A started zygote. What it tells and its end arrive in the inbox under its `pid`."""
+
+    def __init__(
+        self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], keep: Sequence[int], inbox: Inbox
+    ) -> None:
+        """`keep` are file descriptors that it inherits. Raises DevkitError where it cannot be started."""
+        told, notify = os.pipe()
+        try:
+            self._popen = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env={**env, NOTIFY_FD: str(notify)},
+                stdin=subprocess.PIPE,
+                bufsize=0,
+                process_group=0,  # a Ctrl-C in the terminal is ours alone to pass on
+                pass_fds=(notify, *keep),
+            )
+        except OSError as error:
+            os.close(told)
+            raise DevkitError(f"cannot run {argv[0]}: {error.filename or argv[0]}: {error.strerror}") from error
+        finally:
+            os.close(notify)
+        self.pid = self._popen.pid
+        self.program = argv[0]
+        Thread(target=self._listen, args=(told, inbox), name=f"zygote {self.pid}", daemon=True).start()
+        Thread(target=self._wait, args=(inbox,), name=f"end of zygote {self.pid}", daemon=True).start()
+
+    def order(self, **order: Any) -> None:
+        """Give an order (`devkit.agent.zygote`); one that is gone says so by its end."""
+        assert self._popen.stdin is not None
+        with suppress(OSError, ValueError):
+            self._popen.stdin.write(json.dumps(order).encode() + b"\n")
+
+    def close(self) -> None:
+        """No more orders: its generations finish what they run, then it ends."""
+        assert self._popen.stdin is not None
+        with suppress(OSError):
+            self._popen.stdin.close()
+
+    def kill(self) -> None:
+        """SIGKILL. Its generations notice, and end when they are done."""
+        with suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def kill_generation(self, pid: int) -> None:
+        """SIGKILL for a generation and its pool; it is known not to have ended yet."""
+        with suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
+
+    def _listen(self, told: int, inbox: Inbox) -> None:
+        with os.fdopen(told, "rb") as lines:
+            for line in lines:
+                inbox.put(Told(self.pid, json.loads(line)))
+        inbox.put(AllGone(self.pid))
+
+    def _wait(self, inbox: Inbox) -> None:
+        code = self._popen.wait()
+        inbox.put(ZygoteEnded(self.pid, code))

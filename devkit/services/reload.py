@@ -1,0 +1,294 @@
+"""Runs the worker or the API with hot reload: joins the handover with its zygotes, its watcher and its supervisor."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from devkit.errors import DevkitError
+from devkit.reload.handover import Handover, Program
+from devkit.reload.messages import Changed, Inbox, Message, Reinstalled, Signalled, Told, ZygoteEnded
+from devkit.reload.zygote import NOTIFY_FD, Zygote
+from devkit.services.app import problem_error
+from devkit.services.base import zygote_argv
+from devkit.services.python import find_python
+from devkit.services.signals import signals_into
+from devkit.settings.discover import AppRef
+from devkit.settings.load import Settings
+from devkit.settings.options import Options
+from devkit.settings.paths import Paths, make_data
+from devkit.stack.restarts import Restarts
+from devkit.stack.supervisor import describe_exit
+
+
+class Plan(Protocol):
+    """What is to run: `devkit.services.worker.WorkerPlan` or `devkit.services.api.ApiPlan`."""
+
+    name: str
+    keep: tuple[int, ...]
+    resumes: bool
+
+    def preloads(self, options: Options) -> bool: ...
+    def drain_s(self, options: Options) -> float: ...
+    def find_app(self, settings: Settings) -> AppRef: ...
+    def bind(self, settings: Settings, port: int | None) -> str: ...
+    def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]: ...
+
+
+class Talk(Protocol):
+    """Tells people what happens; every method returns at once."""
+
+    def notice(self, text: str) -> None: ...
+    def problem(self, error: DevkitError) -> None: ...
+    def detail(self, text: str) -> None: ...
+
+
+class Supervisor:
+    """Whoever started this command through `devkit.stack.process.Process`: `devkit up`, or nobody."""
+
+    def __init__(self) -> None:
+        fd = os.environ.pop(NOTIFY_FD, None)
+        self._fd = None if fd is None else int(fd)
+        self._ready = False
+        if self._fd is not None:
+            os.set_inheritable(self._fd, False)
+
+    def __bool__(self) -> bool:
+        return self._fd is not None
+
+    def orders(self) -> Iterator[dict[str, Any]]:
+        """The lines on standard input, until the one that says what to run."""
+        for line in sys.stdin:
+            yield json.loads(line)
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Answer, or tell what is new; one that is gone needs no answer."""
+        if self._fd is not None:
+            with suppress(OSError):
+                os.write(self._fd, json.dumps(message).encode() + b"\n")
+
+    def progress(self, generation: int, state: str, note: str) -> None:
+        """The first generation that is ready is what a start waits for."""
+        if state == "ready" and not self._ready:
+            self._ready = True
+            self.tell({"ready": True})
+        if self._ready:
+            self.tell({"progress": {"generation": generation, "state": state, "note": note}})
+
+
+def run(load: Callable[[], Settings], paths: Paths, plan: Plan, talk: Talk, *, port: int | None = None) -> int:
+    """Run until stopped; returns the exit code. `load` reads the settings, now and whenever they change."""
+    return _Runner(load, paths, plan, talk).run(port)
+
+
+class _Runner:
+    def __init__(self, load: Callable[[], Settings], paths: Paths, plan: Plan, talk: Talk) -> None:
+        make_data(paths)
+        self._load = load
+        self._settings = load()
+        self._plan = plan
+        self._talk = talk
+        self._supervisor = Supervisor()
+        self._inbox: Inbox = SimpleQueue()
+        folder = paths.data / "preload"
+        folder.mkdir(exist_ok=True)
+        self._learned = folder / f"{plan.name}.json"
+        self._late: dict[str, str] = {}
+        self._app: AppRef | None = None
+
+    def run(self, port: int | None) -> int:
+        zygote = self._make_zygote()  # it imports what it can while the rest is found out
+        with signals_into(lambda signum: self._inbox.put(Signalled(signum))):
+            return self._run(zygote, port)
+
+    def _run(self, zygote: Zygote, port: int | None) -> int:
+        if self._supervisor:
+            order = self._await_order(zygote)
+            if order is None:
+                zygote.close()
+                return 1
+            folder, module, attribute = order["app"]
+            self._app, self._late = AppRef(Path(folder), module, attribute), order["env"]
+            port = order.get("port", port)
+        else:
+            self._app = self._plan.find_app(self._settings)
+        url = self._plan.bind(self._settings, port)
+        if url and not self._supervisor:
+            self._talk.notice(f"{self._app} on {url}")
+        options = self._settings.options
+        eyes = _Eyes(self._settings, self._app, self._inbox, self._learned, self._talk)
+        ready = [zygote]
+        program = self._program(lambda: ready.pop() if ready else self._make_zygote())
+        if program.spawn and options.fork is None:
+            self._talk.notice("no forking on this system: each reload starts a new process, which takes longer")
+        handover = Handover(
+            program,
+            inbox=self._inbox,
+            reporter=_Reporter(self._talk, self._supervisor),
+            base=self._settings.root,
+            watch=eyes,
+            refresh=self._refresh,
+            paused=paused if self._plan.resumes else lambda _: "",
+            delays=Restarts().crashed,
+            waits_for_save=options.reload and not self._supervisor,
+        )
+        return handover.run()
+
+    def _await_order(self, zygote: Zygote) -> dict[str, Any] | None:
+        """Pass questions about the app on to the zygote, until the order to run arrives."""
+        for order in self._supervisor.orders():
+            if "run" in order:
+                return order
+            zygote.order(**order)
+            waiting: list[Message] = []
+            while True:
+                match message := self._inbox.get():
+                    case Told(_, {"facts": facts}):
+                        self._supervisor.tell({"facts": facts})
+                        break
+                    case ZygoteEnded(_, code):
+                        raise DevkitError(
+                            f"{zygote.program} cannot run devkit's agent: it {describe_exit(code)}",
+                            mend=['name the project\'s interpreter: python = "..." under [tool.devkit]'],
+                        )
+                    case Signalled():
+                        return None
+                    case _:
+                        waiting.append(message)
+            for message in waiting:
+                self._inbox.put(message)
+        return None
+
+    def _make_zygote(self) -> Zygote:
+        settings, plan = self._settings, self._plan
+        python = find_python(settings.root, settings.options.python, settings.environ)
+        learned = str(self._learned) if plan.preloads(settings.options) else ""
+        argv = zygote_argv(python, plan.name, learned, settings.options.no_preload or "")
+        environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
+        return Zygote(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
+
+    def _program(self, make_zygote: Callable[[], Zygote]) -> Program:
+        assert self._app is not None
+        settings, app = self._settings, self._app
+        fork = settings.options.fork
+
+        def order(number: int) -> Mapping[str, Any]:
+            return {
+                "module": app.module,
+                "attribute": app.attribute,
+                "cwd": os.fspath(app.folder),
+                "env": self._late,
+                **self._plan.order(settings, app, number),
+            }
+
+        return Program(
+            make_zygote=make_zygote,
+            order=order,
+            problem=lambda problem: problem_error(problem, app),
+            resumes=self._plan.resumes,
+            drain_s=self._plan.drain_s(settings.options),
+            spawn=sys.platform == "darwin" if fork is None else not fork,
+        )
+
+    def _refresh(self, paths: Sequence[Path]) -> tuple[Program, str] | None:
+        """The program anew, where one of the paths holds settings. Raises DevkitError for settings that are wrong."""
+        changed = [path.name for path in paths if path in settings_files(self._settings)]
+        if not changed:
+            return None
+        before, self._settings = self._settings, self._load()
+        if self._settings.options != before.options and not self._supervisor:
+            self._app = self._plan.find_app(self._settings)
+        return self._program(self._make_zygote), f"{', '.join(changed)} changed"
+
+
+class _Reporter:
+    """`devkit.reload.handover.Reporter`: tells people and the supervisor."""
+
+    def __init__(self, talk: Talk, supervisor: Supervisor) -> None:
+        self.notice = talk.notice
+        self.problem = talk.problem
+        self.progress = supervisor.progress
+
+
+class _Eyes:
+    """`devkit.reload.handover.Watch`: the watchers, which are set up anew when more is to be watched."""
+
+    def __init__(self, settings: Settings, app: AppRef, inbox: Inbox, learned: Path, talk: Talk) -> None:
+        self._settings = settings
+        self._roots = list(dict.fromkeys([settings.root, app.folder.resolve()]))
+        self._files = list(settings_files(settings))
+        self._inbox = inbox
+        self._learned = learned
+        self._talk = talk
+        self._watcher: Any = None
+        self._installed: set[str] = set()
+        if settings.options.reload:
+            self._watch()
+
+    def _watch(self) -> None:
+        from devkit.reload.tree import Watched
+        from devkit.reload.watch import Watcher, gives_no_events
+
+        options, before = self._settings.options, self._watcher
+        poll = gives_no_events(self._settings.root) if options.poll is None else options.poll
+        globs = [glob.strip() for glob in (options.watch or "").split(",") if glob.strip()]
+        self._watcher = Watcher(
+            Watched(tuple(_outermost(self._roots)), tuple(self._files), tuple(globs)),
+            lambda paths, at: self._inbox.put(Changed(tuple(paths), at)),
+            lambda folders, files, took_s: self._talk.detail(
+                f"watching {folders} folders, {files} files after {took_s:.3f} s{' by polling' if poll else ''}"
+            ),
+            poll=poll,
+        )
+        if before:
+            before.close()
+
+    def sources(self, paths: Sequence[str]) -> None:
+        """Code of the user's that lies outside the project: a package installed editable."""
+        new = [Path(path) for path in paths]
+        new = [path for path in new if not any(path.is_relative_to(known) for known in [*self._roots, *self._files])]
+        if self._watcher and new:
+            self._roots += [path for path in new if path.is_dir()]
+            self._files += [path for path in new if not path.is_dir()]
+            self._watch()
+
+    def installed(self, folders: Sequence[str]) -> None:
+        """Where packages are installed."""
+        from devkit.reload.watch import Installed
+
+        new = [Path(folder) for folder in folders if folder not in self._installed]
+        if self._watcher and new:
+            self._installed |= set(folders)
+            Installed(new, self._reinstalled)
+
+    def _reinstalled(self, names: list[str], at: float) -> None:
+        self._learned.unlink(missing_ok=True)  # what could not be imported before may be now, and the other way round
+        self._inbox.put(Reinstalled(tuple(names), at))
+
+
+def settings_files(settings: Settings) -> tuple[Path, ...]:
+    """The files, there or not, whose change changes the settings."""
+    asked = [settings.env_file] if settings.env_file else []
+    return (settings.root / ".env", settings.root / "pyproject.toml", *asked)
+
+
+def _outermost(folders: Sequence[Path]) -> list[Path]:
+    return [folder for folder in folders if not any(folder != other and other in folder.parents for other in folders)]
+
+
+def paused(pid: int) -> str:
+    """Where a task of this worker waits for somebody to debug it: celery's rdb listens while it does."""
+    import psutil
+
+    with suppress(psutil.Error):
+        worker = psutil.Process(pid)
+        for process in [worker, *worker.children(recursive=True)]:
+            with suppress(psutil.Error):
+                for connection in process.net_connections("tcp"):
+                    if connection.status == psutil.CONN_LISTEN:
+                        return f"port {connection.laddr.port}"
+    return ""
