@@ -1,7 +1,7 @@
 """One generation of the API: uvicorn on a socket that outlives it.
 
 Orders: "drain": accept no more connections (the next generation does), let every connection finish what it has begun,
-close each after its next response, and end; "stop": end now, with uvicorn's grace for what is not done.
+close each after its next response, and end; "stop", "abandon": end now, with uvicorn's grace for what is not done.
 """
 
 import asyncio
@@ -52,7 +52,10 @@ def _server(uvicorn: Any, generation: Generation) -> type:
             for order in generation.orders.arrived():
                 if order is not None and order["order"] == "drain":
                     self.draining = asyncio.ensure_future(self._drain())
-                else:  # or nobody is left who could tell
+                else:  # stop, abandon, or nobody is left who could tell
+                    if order is not None and order["order"] == "abandon":
+                        left = _busy(self.server_state)
+                        generation.tell(abandoned=[f"{left} connection{'s'[: left != 1]}"])
                     asyncio.get_running_loop().remove_reader(generation.orders.fd)
                     self.should_exit = True
                     break
@@ -64,7 +67,7 @@ def _server(uvicorn: Any, generation: Generation) -> type:
             state = self.server_state
             # Every response from here on says that it is the connection's last: no client sends into a closed one.
             self.config.encoded_headers.append(CLOSE)
-            state.default_headers.append(CLOSE)
+            state.default_headers = [*state.default_headers, CLOSE]
             for connection in list(state.connections):
                 cycle = getattr(connection, "cycle", None)
                 if cycle is not None and not cycle.response_complete:

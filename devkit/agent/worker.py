@@ -25,6 +25,7 @@ from .describe import Problem, load_app
 from .zygote import Generation
 
 CHECK_S = 0.05
+FULL_S = 0.005
 NAMES_TOLD = 20
 
 
@@ -94,8 +95,11 @@ class Handover:
         """A pool's `on_apply` that looks for orders first: a solo pool comes to it from one task to the next."""
 
         def on_apply(*args: Any, correlation_id: str = "", **options: Any) -> Any:
-            if self._consumer.hub is not None and self._generation.stale():
+            if self._consumer.hub is not None:
                 self._heard()
+            else:  # it would wait in the pool, which lets nobody take it back
+                while not self._draining and _is_full(self._consumer.pool):
+                    time.sleep(FULL_S)
             if self._draining:
                 raise TaskRevokedError(correlation_id)  # Celery leaves it alone; it is given back like the others
             result = apply(*args, correlation_id=correlation_id, **options)
@@ -240,6 +244,13 @@ class Handover:
 
 def _end_all() -> None:
     os.killpg(0, signal.SIGKILL)
+
+
+def _is_full(pool: Any) -> bool:
+    """Whether a pool of greenlets has no free place; gevent and eventlet have each their own question."""
+    greenlets = pool._pool
+    free: int = greenlets.free_count() if hasattr(greenlets, "free_count") else greenlets.free()
+    return free <= 0
 
 
 def _send_back_what_is_under_way(transport: Any) -> None:

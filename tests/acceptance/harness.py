@@ -246,6 +246,10 @@ class Project:
         self._started.append(started)
         return started
 
+    def started(self) -> list[Foreground]:
+        """What `start` has started."""
+        return self._started
+
     def up(self, *arguments: str) -> Done:
         """Start the stack in the background."""
         return self.devkit("up", "-d", *arguments).expect(0)
