@@ -17,6 +17,10 @@ CHECK_S = 0.05
 CLOSE = (b"connection", b"close")
 
 
+# Not an import statement: devkit itself never imports the project's web server.
+uvicorn: Any = importlib.import_module("uvicorn")
+
+
 def run(generation: Generation, order: "dict[str, Any]") -> None:
     """Import the application afresh and serve it until told to stop."""
     try:
@@ -25,11 +29,12 @@ def run(generation: Generation, order: "dict[str, Any]") -> None:
         generation.failed(problem)
     if generation.stale():
         return
-    uvicorn: Any = importlib.import_module("uvicorn")
     config = uvicorn.Config(f"{order['module']}:{order['attribute']}", timeout_graceful_shutdown=order["grace_s"])
     if generation.number > 1:
         _be_brief()
-    _server(uvicorn, generation)(config).run(sockets=[socket.socket(fileno=order["socket"])])
+    server = Server(config)
+    server.generation = generation
+    server.run(sockets=[socket.socket(fileno=order["socket"])])
 
 
 def _be_brief() -> None:
@@ -37,48 +42,53 @@ def _be_brief() -> None:
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno > logging.INFO)
 
 
-def _server(uvicorn: Any, generation: Generation) -> type:
-    class Server(uvicorn.Server):  # type: ignore[misc]
-        """A server that hears orders, and says when it answers."""
+class Server(uvicorn.Server):  # type: ignore[misc]  # its module is Any here
+    """A server that hears orders, and says when it answers."""
 
-        draining: "asyncio.Task[None] | None" = None
+    generation: Generation
+    draining: "asyncio.Task[None] | None" = None
 
-        async def startup(self, sockets: Any = None) -> None:
-            await super().startup(sockets=sockets)
-            asyncio.get_running_loop().add_reader(generation.orders.fd, self._heard)
-            generation.live()
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets=sockets)
+        asyncio.get_running_loop().add_reader(self.generation.orders.fd, self._heard)
+        self.generation.live()
 
-        def _heard(self) -> None:
-            for order in generation.orders.arrived():
-                if order is not None and order["order"] == "drain":
-                    self.draining = asyncio.ensure_future(self._drain())
-                else:  # stop, abandon, or nobody is left who could tell
-                    if order is not None and order["order"] == "abandon":
-                        left = _busy(self.server_state)
-                        generation.tell(abandoned=[f"{left} connection{'s'[: left != 1]}"])
-                    asyncio.get_running_loop().remove_reader(generation.orders.fd)
-                    self.should_exit = True
-                    break
+    def _heard(self) -> None:
+        for order in self.generation.orders.arrived():
+            if order is None:  # nobody is left who could tell more
+                asyncio.get_running_loop().remove_reader(self.generation.orders.fd)
+            self._obey("stop" if order is None else order["order"])
 
-        async def _drain(self) -> None:
-            _be_brief()
-            for server in self.servers:
-                server.close()
-            state = self.server_state
-            # Every response from here on says that it is the connection's last: no client sends into a closed one.
-            self.config.encoded_headers.append(CLOSE)
-            state.default_headers = [*state.default_headers, CLOSE]
-            for connection in list(state.connections):
-                cycle = getattr(connection, "cycle", None)
-                if cycle is not None and not cycle.response_complete:
-                    cycle.default_headers = [*cycle.default_headers, CLOSE]
-            generation.tell(draining=_busy(state), tasks=[], given_back=0)
-            while state.connections or state.tasks:
-                await asyncio.sleep(CHECK_S)
-            generation.tell(done=True)
-            self.should_exit = True
+    def _obey(self, order: str) -> None:
+        if order == "drain":
+            self.draining = asyncio.ensure_future(self._drain())
+            return
+        if order == "abandon":
+            left = _busy(self.server_state)
+            self.generation.tell(abandoned=[f"{left} connection{'s'[: left != 1]}"])
+        self.should_exit = True
 
-    return Server
+    async def _drain(self) -> None:
+        _be_brief()
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        _announce_the_end(self.config, state)
+        self.generation.tell(draining=_busy(state), tasks=[], given_back=0)
+        while state.connections or state.tasks:
+            await asyncio.sleep(CHECK_S)
+        self.generation.tell(done=True)
+        self.should_exit = True
+
+
+def _announce_the_end(config: Any, state: Any) -> None:
+    """Every response from here on says that it is the connection's last: no client sends into a closed one."""
+    config.encoded_headers.append(CLOSE)
+    state.default_headers = [*state.default_headers, CLOSE]
+    for connection in list(state.connections):
+        cycle = getattr(connection, "cycle", None)
+        if cycle is not None and not cycle.response_complete:
+            cycle.default_headers = [*cycle.default_headers, CLOSE]
 
 
 def _busy(state: Any) -> int:

@@ -29,7 +29,9 @@ def is_own(module: Any) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or file.startswith(("<", *FOREIGN_FOLDERS)):
         return False
-    return not os.path.realpath(file).startswith(FOREIGN_FOLDERS)
+    # A .pth file may lead to the packages of another interpreter.
+    installed = any(f"{os.sep}{name}{os.sep}" in file for name in ("site-packages", "dist-packages"))
+    return not installed and not os.path.realpath(file).startswith(FOREIGN_FOLDERS)
 
 
 class Preload:

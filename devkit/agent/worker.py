@@ -115,6 +115,8 @@ class Handover:
         if self._leaving or self._generation.stale():
             state.should_stop = 0
             state.maybe_shutdown()
+        if self._draining:  # a new connection begins to consume again
+            hub.call_soon(self._stop_consuming)
         hub.add_reader(self._generation.orders.fd, self._heard)
 
     def listen(self) -> None:
@@ -149,12 +151,15 @@ class Handover:
         if revoked := list(state.revoked):
             # The next generation has not heard of them, and may get one of these tasks in a moment.
             _quietly(consumer, lambda: consumer.app.control.revoke(revoked))
-        _send_back_what_is_under_way(consumer.connection.transport)
-        _quietly(consumer, consumer.task_consumer.cancel)
+        self._stop_consuming()
         self._give_back()
         running = self._running()
         names = [f"{request.name}[{request.id}]" for request in running[:NAMES_TOLD]]
         self._generation.tell(draining=len(running), tasks=names, given_back=self._given_back)
+
+    def _stop_consuming(self) -> None:
+        _send_back_what_is_under_way(self._consumer.connection.transport)
+        _quietly(self._consumer, self._consumer.task_consumer.cancel)
 
     def _resume(self) -> None:
         """Consume again: the newer generation is gone."""

@@ -171,9 +171,12 @@ class Zygote:
         # A new module is found although the folder's listing may be remembered.
         sys.path_importer_cache.pop(order["cwd"], None)
         bytecode.distrust_recent()
-        program = importlib.import_module(f".{order['kind']}", __package__)
         generation = Generation(order["start"], self._notify, orders, self._preload)
         generation.tell(pid=os.getpid())
+        try:
+            program = importlib.import_module(f".{order['kind']}", __package__)
+        except ImportError as error:
+            generation.failed(Problem(f"no {error.name}", python=sys.executable, message=str(error)))
         program.run(generation, order)
         sys.exit(0)
 

@@ -41,12 +41,12 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
 def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
     """A `devkit.agent.describe.Problem` in words."""
     match problem["problem"]:
-        case "no celery":
-            python = problem["python"]
+        case "no celery" | "no uvicorn" as kind:
+            python, package = problem["python"], kind.removeprefix("no ")
             return UsageError(
-                f"{python} has no Celery: {problem['message']}",
+                f"{python} has no {package.replace('celery', 'Celery')}: {problem['message']}",
                 mend=[
-                    f"{python} -m pip install celery",
+                    f"{python} -m pip install {package}",
                     'or name the project\'s interpreter: python = "..." ([tool.devkit])',
                 ],
             )

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import termios
 import time
+import venv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -321,6 +323,14 @@ class Project:
 
     def _is_ours(self, folder: str) -> bool:
         return f"{folder}/".startswith(f"{self._folder}/")
+
+
+def environment(folder: Path, *packages: str) -> Path:
+    """A virtual environment in `folder`, in which those folders of packages can be imported; its interpreter."""
+    venv.create(folder, with_pip=False)
+    site = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
+    (site / "packages.pth").write_text("".join(f"{path}\n" for path in packages))
+    return folder / "bin" / "python"
 
 
 def copy_of_sample_app() -> dict[str, str]:

@@ -80,7 +80,7 @@ class Reloading:
 
     def runs(self, result: "AsyncResult[Any]") -> int:
         """How often the task ran."""
-        return int(self.redis.get(f"runs:{result.id}") or 0)  # type: ignore[arg-type]
+        return int(self.redis.get(f"runs:{result.id}") or 0)
 
     def close(self) -> None:
         self._client.close()

@@ -1,7 +1,5 @@
 """Projects of other shapes than the sample app's, and brokers that run already."""
 
-import sysconfig
-import venv
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +7,7 @@ import celery
 import psutil
 import pytest
 
-from tests.acceptance.harness import SMALL_APP, Project, fetch, free_port, running_redis, task_through_api
+from tests.acceptance.harness import SMALL_APP, Project, environment, fetch, free_port, running_redis, task_through_api
 
 TICKING = """
 app.conf.beat_schedule = {"tick": {"task": "tasks.add", "schedule": 0.5, "args": (20, 22)}}
@@ -71,14 +69,6 @@ def test_an_app_named_by_the_user(empty: Project) -> None:
         )
     empty.up("worker", "-P", "solo", "-A", "stock:stock")
     assert empty.devkit("run", "go", "-A", "stock:stock").expect(0).out == '"stock"\n'
-
-
-def environment(folder: Path, *packages: str) -> Path:
-    """A virtual environment in `folder`, in which those folders of packages can be imported; its interpreter."""
-    venv.create(folder, with_pip=False)
-    site = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
-    (site / "packages.pth").write_text("".join(f"{path}\n" for path in packages))
-    return folder / "bin" / "python"
 
 
 def test_a_project_with_an_interpreter_of_its_own(sample: Project) -> None:

@@ -5,11 +5,13 @@ import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import celery
 import psutil
 import pytest
 
-from tests.acceptance.harness import Project, wait_until
+from tests.acceptance.harness import Project, environment, wait_until
 from tests.acceptance.reloading import WORKER, Reloading, generations, reloading, wait_for_one_generation, zygotes
 
 
@@ -112,6 +114,50 @@ def test_two_saves_of_the_same_length_within_a_second(worker: Reloading) -> None
         worker.save(version)
         runner.wait_for(f"generation {version} is live")
         assert worker.run() == version
+
+
+def test_code_that_ends_the_worker_right_after_its_start_gives_way_to_the_old(worker: Reloading) -> None:
+    runner = worker.start("-c", "2")
+    crash = "\nimport threading\nthreading.Timer(0.5, lambda: os._exit(3)).start()\n"
+
+    worker.project.write({"tasks.py": WORKER.replace("VERSION = 1", "VERSION = 2") + crash})
+
+    runner.wait_for("generation 2 ended with exit code 3; generation 1 is live again, the next save tries anew")
+    assert worker.run() == 1
+    worker.save(3)
+    worker.wait_for_version(3)
+    wait_for_one_generation(runner.pid)
+
+
+def test_a_broker_that_restarts_while_a_generation_finishes(worker: Reloading) -> None:
+    """The old generation reconnects, too, but takes no task any more."""
+    runner = worker.start("-c", "2")
+    running = worker.send("rest", 4)
+    wait_until(lambda: worker.runs(running))
+    worker.save(2)
+    runner.wait_for("generation 1 finishes 1 task")
+
+    worker.broker.client_kill_filter(_type="normal", skipme=True)
+    worker.broker.client_kill_filter(_type="pubsub", skipme=True)
+
+    assert [worker.run() for _ in range(20)] == [2] * 20
+    assert running.get(timeout=20) == 1
+    wait_for_one_generation(runner.pid)
+
+
+def test_an_installed_package_starts_afresh(worker: Reloading) -> None:
+    python = environment(worker.project.root / ".venv", str(Path(celery.__file__).parents[1]))
+    runner = worker.start("-P", "solo")
+    (zygote,) = zygotes(runner.pid)
+    assert zygote.cmdline()[0] == str(python)
+    (packages,) = (worker.project.root / ".venv" / "lib").glob("*/site-packages")
+
+    (packages / "new-1.0.dist-info").mkdir()
+
+    runner.wait_for("installed: new: starting afresh")
+    runner.wait_for("generation 2 is live")
+    wait_until(lambda: [it.pid for it in zygotes(runner.pid)] != [zygote.pid] and len(zygotes(runner.pid)) == 1)
+    assert worker.run() == 1
 
 
 def test_a_killed_generation_is_replaced(worker: Reloading) -> None:
