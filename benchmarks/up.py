@@ -34,6 +34,8 @@ from benchmarks._common import (
 from devkit.services.assemble import EarlyProcesses, assemble
 from devkit.settings.load import load
 from devkit.settings.paths import paths_for
+from devkit.stack.ports import HOST
+from devkit.stack.probes import http_answers
 from devkit.stack.service import Poll, Service
 
 PROMISED_RATIO = 1.15
@@ -97,7 +99,13 @@ def typed(service: Service, left_out: Sequence[str]) -> list[str]:
     if service.order is None:
         return list(service.argv)
     order = json.loads(service.order)
-    return [sys.executable, "-m", order["module"], *(word for word in order["argv"] if word not in left_out)]
+    if "module" in order:
+        command = [order["module"], *order["argv"]]
+    else:  # the worker and the API, which devkit runs with hot reload; the table shows what that stands for
+        command = service.how.split()
+        if "port" in order:
+            command += ["--host", HOST, "--port", str(order["port"])]
+    return [sys.executable, "-m", *(word for word in command if word not in left_out)]
 
 
 def environ_of(service: Service) -> dict[str, str]:
@@ -110,6 +118,8 @@ def readiness(service: Service, log: Path) -> Callable[[], bool]:
     """Devkit's probe; the worker has none from outside, but says it in its log as soon as it consumes."""
     if isinstance(service.ready, Poll):
         return service.ready.check
+    if service.url:
+        return http_answers(f"{service.url}/", "HEAD").check
     return lambda: WORKER_READY.search(log.read_bytes()) is not None
 
 
