@@ -115,8 +115,8 @@ def _own_frames(error: BaseException) -> dict[str, Any]:
     """The error's traceback, cut to the frames of the project's own code (all of it, where there is none)."""
     here = os.getcwd() + os.sep
     whole = traceback.TracebackException.from_exception(error)
-    own = [frame for frame in whole.stack if frame.filename.startswith(here) and "site-packages" not in frame.filename]
     others = [frame for frame in whole.stack if os.path.dirname(__file__) not in frame.filename]
+    own = [frame for frame in others if frame.filename.startswith(here) and "site-packages" not in frame.filename]
     # A syntax error names its file itself; what led there is the import system.
     whole.stack = traceback.StackSummary.from_list(own or ([] if isinstance(error, SyntaxError) else others))
     whole.__cause__ = whole.__context__ = None

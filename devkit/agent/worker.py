@@ -21,6 +21,7 @@ from celery import bootsteps, signals
 from celery.exceptions import TaskRevokedError
 from celery.worker import state
 
+from . import hurry
 from .describe import Problem, load_app
 from .zygote import Generation
 
@@ -42,6 +43,7 @@ def run(generation: Generation, order: "dict[str, Any]") -> None:
     if generation.number > 1:
         _be_brief()
     signals.worker_ready.connect(lambda **_: generation.live(), weak=False)
+    hurry.prepare()
     app.steps["consumer"].add(_handover_step(generation))
     from celery.bin.celery import main
 
@@ -184,6 +186,7 @@ class Handover:
 
     def _done(self) -> None:
         self._generation.tell(done=True)
+        hurry.end()
         state.should_stop = 0
 
     def _busy(self) -> bool:
