@@ -4,6 +4,7 @@ import json
 import os
 import select
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 NOTIFY_FD = "DEVKIT_NOTIFY_FD"
@@ -31,9 +32,7 @@ class Orders:
 
     def arrived(self) -> "Iterator[dict[str, Any] | None]":
         """Those that have arrived; the last one is None when there will be no more. Never waits."""
-        if not self.waiting():
-            return
-        more = self._read()
+        more = self._read() if select.select([self.fd], [], [], 0)[0] else True
         while b"\n" in self._unread:
             yield self._take()
         if not more:
@@ -62,8 +61,9 @@ class Notify:
         if "text" in message and len(data) > ATOMIC_BYTES:
             text, keep = message["text"], ATOMIC_BYTES // 8
             data = _line({**message, "text": f"{text[:keep]}\n…\n{text[-keep:]}"})
-        while data:
-            data = data[os.write(self._fd, data) :]
+        with suppress(BrokenPipeError):  # devkit was killed: what runs here ends on its own
+            while data:
+                data = data[os.write(self._fd, data) :]
 
 
 def _line(message: "dict[str, Any]") -> bytes:

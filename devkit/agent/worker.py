@@ -280,7 +280,8 @@ def _requeue(messages: "list[Any]") -> None:
     channel = messages[0].channel
     qos: Any = getattr(channel, "qos", None)
     if not hasattr(qos, "restore_by_tag"):
-        for message in reversed(messages):
+        # RabbitMQ remembers each one's place; what kombu keeps in other stores it puts in front of what is there.
+        for message in reversed(messages) if qos else messages:
             message.requeue()
         return
     # kombu's reject of a Redis message would put it behind all others; and one by one they would be taken by a waiting
