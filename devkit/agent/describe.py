@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+from difflib import get_close_matches
 from typing import Any
 
 CONNECT_TIMEOUT_S = 2.0
@@ -32,7 +33,7 @@ def import_attribute(module: str, attribute: str) -> Any:
     try:
         return getattr(found, attribute)
     except AttributeError as error:
-        raise Problem("no attribute", names=sorted(vars(found))) from error
+        raise Problem("no attribute", names=get_close_matches(attribute, vars(found))) from error
 
 
 def load_app(module: str, attribute: str) -> Any:

@@ -24,6 +24,9 @@ _folders = {
 FOREIGN_FOLDERS = tuple({path + os.sep for folder in _folders for path in (folder, os.path.realpath(folder))})
 
 
+TRYING = ".trying"
+
+
 def is_own(module: Any) -> bool:
     """Whether a module is the project's code: neither installed, nor Python's, nor the agent's."""
     file = getattr(module, "__file__", None)
@@ -50,6 +53,12 @@ class Preload:
             with open(self._path) as file:
                 kept = json.load(file)
             self._kept = {"modules": list(kept["modules"]), "left_out": dict(kept["left_out"])}
+        with suppress(OSError):
+            with open(self._path + TRYING) as file:
+                name = file.read()
+            os.unlink(self._path + TRYING)
+            if name and name not in sys.modules:
+                self.leave_out(name, "it ended the process")
 
     def missing(self) -> "list[str]":
         """The learned modules that are still to be imported, in the order in which the project did."""
@@ -60,6 +69,7 @@ class Preload:
     def load(self, name: str) -> str:
         """Import a learned module; why this process cannot fork any more because of it, or "" if it can."""
         before = _state()
+        self._try(name)
         try:
             importlib.import_module(name)
         except BaseException as error:
@@ -71,6 +81,16 @@ class Preload:
         if why := _unfit(before, _state()):
             self.leave_out(name, why)
         return why
+
+    def _try(self, name: str) -> None:
+        """Leave a note for the next zygote: if this one does not survive, that is the module to leave out."""
+        with suppress(OSError), open(self._path + TRYING, "w") as file:
+            file.write(name)
+
+    def done(self) -> None:
+        """All is imported."""
+        with suppress(OSError):
+            os.unlink(self._path + TRYING)
 
     def leave_out(self, name: str, why: str) -> None:
         """Do not import this module ahead, now or later."""

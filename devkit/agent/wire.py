@@ -58,9 +58,10 @@ class Notify:
     def tell(self, **message: Any) -> None:
         """Tell one thing; of a text that is too long to arrive in one piece, the middle is left out."""
         data = _line(message)
-        if "text" in message and len(data) > ATOMIC_BYTES:
-            text, keep = message["text"], ATOMIC_BYTES // 8
-            data = _line({**message, "text": f"{text[:keep]}\n…\n{text[-keep:]}"})
+        text, keep = message.get("text", ""), ATOMIC_BYTES
+        while text and len(data) > ATOMIC_BYTES and keep:
+            keep //= 2
+            data = _line({**message, "text": f"{text[:keep]}\n…\n{text[len(text) - keep :]}"})
         with suppress(BrokenPipeError):  # devkit was killed: what runs here ends on its own
             while data:
                 data = data[os.write(self._fd, data) :]

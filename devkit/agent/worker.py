@@ -5,6 +5,7 @@ ETA or a rate limit); "resume": consume again after all; "stop": drain, finish w
 still runs as Celery does when a pool process is lost, and end.
 """
 
+import fcntl
 import json
 import logging
 import os
@@ -71,8 +72,12 @@ def _handover_step(generation: Generation) -> type:
             super().__init__(consumer, **options)
 
         def start(self, consumer: Any) -> None:
-            if consumer.hub is None:  # gevent, eventlet: what they patched makes this thread a greenlet
+            if consumer.hub is None:  # greenlets, or a broker that Celery polls
                 threading.Thread(target=self.handover.listen, daemon=True).start()
+
+        def stop(self, _: Any) -> None:
+            # It is about to connect anew, for which it may have to wait: what it has not heard it must hear now.
+            self.handover.hear_without_broker()
 
         def register_with_event_loop(self, _: Any, hub: Any) -> None:
             # Here, before it consumes, is the last moment to find out that a newer generation is on its way.
@@ -90,18 +95,20 @@ class Handover:
         self._given_back = 0
         self._draining = False
         self._leaving = False
+        self._is_green = getattr(consumer.pool, "is_green", False)
         self._futures: dict[str, Any] = {}  # of the pool of threads, which queues what it cannot start
+        _signal_when_readable(generation.orders.fd, self.hear_without_broker)
         consumer.pool.on_apply = self._before(consumer.pool.on_apply)
 
     def _before(self, apply: Any) -> Any:
         """A pool's `on_apply` that looks for orders first: a solo pool comes to it from one task to the next."""
 
         def on_apply(*args: Any, correlation_id: str = "", **options: Any) -> Any:
-            if self._consumer.hub is not None:
+            if not self._is_green:
                 self._heard()
-            else:  # it would wait in the pool, which lets nobody take it back
-                while not self._draining and _is_full(self._consumer.pool):
-                    time.sleep(FULL_S)
+            # It would wait in the pool, which lets nobody take it back.
+            while self._is_green and not self._draining and _is_full(self._consumer.pool):
+                time.sleep(FULL_S)
             if self._draining:
                 raise TaskRevokedError(correlation_id)  # Celery leaves it alone; it is given back like the others
             result = apply(*args, correlation_id=correlation_id, **options)
@@ -122,10 +129,22 @@ class Handover:
         hub.add_reader(self._generation.orders.fd, self._heard)
 
     def listen(self) -> None:
-        """Hear orders in a thread, for workers without an event loop."""
+        """Hear orders in a thread, for workers without an event loop; under greenlets it is one of them."""
         while not self._leaving:
             select.select([self._generation.orders.fd], [], [])
-            self._heard()
+            if self._is_green:
+                self._heard()
+            else:  # the worker's own thread does it between two looks for messages
+                self._consumer.call_soon(self._heard)
+                time.sleep(CHECK_S)
+
+    def hear_without_broker(self, *_: object) -> None:
+        """A worker that tries to reach its broker has no loop that could hear, but looks whether it should stop."""
+        if self._consumer.connection is None:
+            for order in self._generation.orders.arrived():
+                self._draining = True
+                if order is None or order["order"] in ("stop", "abandon"):
+                    state.should_stop = 0
 
     def _heard(self) -> None:
         for order in self._generation.orders.arrived():
@@ -146,7 +165,7 @@ class Handover:
 
     def _drain(self) -> None:
         """Stop consuming, and give back what nobody has begun."""
-        self._draining = True
+        self._draining, self._given_back = True, 0
         consumer = self._consumer
         if beat := getattr(consumer.controller, "beat", None):
             beat.stop()
@@ -171,23 +190,24 @@ class Handover:
     def _leave(self) -> None:
         """End as soon as nothing runs."""
         self._leaving = True
-        if self._consumer.hub is None:
-            while self._busy():
-                time.sleep(CHECK_S)
-            self._done()
-        else:
-            self._consumer.hub.call_soon(self._leave_when_done)
+        self._later(self._leave_when_done)
 
     def _leave_when_done(self) -> None:
         if self._busy():
-            self._consumer.hub.call_later(CHECK_S, self._leave_when_done)
-        else:
-            self._done()
-
-    def _done(self) -> None:
+            self._later(self._leave_when_done)
+            return
         self._generation.tell(done=True)
         hurry.end()
         state.should_stop = 0
+
+    def _later(self, call: Any) -> None:
+        """Call it in a moment, where the worker looks after its consumer."""
+        if self._consumer.hub is not None:
+            self._consumer.hub.call_later(CHECK_S, call)
+        elif self._is_green:
+            threading.Timer(CHECK_S, call).start()
+        else:
+            threading.Timer(CHECK_S, self._consumer.call_soon, [call]).start()
 
     def _busy(self) -> bool:
         self._give_back()  # a message may have been on its way
@@ -211,7 +231,7 @@ class Handover:
         consumer = self._consumer
         found = [request for request in list(state.reserved_requests) if self._is_waiting(request)]
         if consumer.controller.semaphore:
-            consumer.controller.semaphore.clear()
+            consumer.controller.semaphore._waiting.clear()  # its clear() forgets those that run, too
         for bucket in consumer.task_buckets.values():
             if bucket:
                 found += [request for request, _ in bucket.contents]
@@ -245,13 +265,14 @@ class Handover:
             except WorkerLostError:
                 request.on_failure(ExceptionInfo(), return_ok=False)
         self._generation.tell(abandoned=[f"{request.name}[{request.id}]" for request in running[:NAMES_TOLD]])
-        if self._consumer.hub is None:
-            _end_all()
-        self._consumer.hub.call_later(4 * CHECK_S, _end_all)  # the acknowledgements go out before
+        self._later(lambda: os.killpg(0, signal.SIGKILL))  # the acknowledgements go out before
 
 
-def _end_all() -> None:
-    os.killpg(0, signal.SIGKILL)
+def _signal_when_readable(fd: int, handler: Any) -> None:
+    """Call the handler in the main thread, whatever that waits for, when something can be read."""
+    signal.signal(signal.SIGIO, handler)
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _is_full(pool: Any) -> bool:

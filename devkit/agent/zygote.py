@@ -38,6 +38,7 @@ MODULES = {
 }  # fmt: skip
 NEEDED_TO_DESCRIBE = 3
 MANY = 20
+MESSAGE_CHARACTERS = 300
 
 
 def main(argv: "list[str]") -> None:
@@ -99,6 +100,7 @@ class Zygote:
                 self._fit = False
                 self._notify.tell(unfit=name, why=why)
             return True
+        self._preload.done()
         return False
 
     def _obey(self, order: "dict[str, Any]") -> None:
@@ -234,6 +236,8 @@ class Generation:
     def failed(self, problem: Problem) -> None:
         """Its code cannot be used; ends the process."""
         report = {key: value for key, value in problem.report.items() if key != "traceback"}
+        if "message" in report:
+            report["message"] = report["message"][:MESSAGE_CHARACTERS]
         self.tell(failed=report, text=problem.report.get("traceback", ""))
         sys.stdout.flush()
         sys.stderr.flush()

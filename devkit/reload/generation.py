@@ -44,6 +44,7 @@ class Generation:
     running: int = 0
     tasks: Sequence[str] = ()
     given_back: int = 0
+    abandoned: bool = False
     deadline: float | None = None
 
     def order(self, what: str) -> None:

@@ -82,11 +82,14 @@ class Handover:
         paused: Callable[[int], str] = lambda _: "",
         delays: Callable[[float], float | None] = lambda _: None,
         waits_for_save: bool = True,
+        heals: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`refresh` gives the program anew, and what changed in words, when one of the paths is a setting; it may
         raise DevkitError. `paused` tells what waits in a debugger among the processes of a generation, by its pid.
         `delays` gives the seconds until a new try, from those that a killed generation was live; None: no more.
+        With `waits_for_save` a start that fails waits for better code, else it ends the run; so does, without
+        `heals`, the end of the live generation.
         """
         self._program = program
         self._inbox = inbox
@@ -97,12 +100,16 @@ class Handover:
         self._paused = paused
         self._delays = delays
         self._waits_for_save = waits_for_save
+        self._heals = heals
         self._clock = clock
         self._zygotes: dict[int, ZygoteHandle] = {}
         self._zygote = self._new_zygote()
         self._generations: list[Generation] = []
         self._next = 1
         self._reports: list[_Report] = []
+        self._ended_zygotes: set[int] = set()
+        self._gone_zygotes: set[int] = set()  # with all that they forked
+        self._proven: set[int] = set()  # the zygotes of generations that were live
         self._trouble = ""
         self._retry_at: float | None = None
         self._kill_zygotes_at: float | None = None
@@ -112,7 +119,7 @@ class Handover:
     def run(self) -> int:
         """Run until asked to stop. 0: stopped; 1: the program did not start; 130: interrupted a second time."""
         self._start((), self._clock())
-        while self._zygotes:
+        while self._zygotes or not self._stopping:
             self._advance()
             with suppress(Empty):
                 self._handle(self._inbox.get(timeout=self._until_next_deadline()))
@@ -134,7 +141,6 @@ class Handover:
         for report in [report for report in self._reports if now >= report.deadline]:
             self._report(report)
         if self._retry_at is not None and now >= self._retry_at:
-            self._retry_at = None
             self._start((), now)
         if self._kill_zygotes_at is not None and now >= self._kill_zygotes_at:
             self._kill_zygotes_at = None
@@ -150,6 +156,8 @@ class Handover:
                 generation.phase = Phase.ABANDONED
                 generation.deadline = self._clock() + DEAF_S
                 generation.order("abandon")
+            case Phase.ABANDONED | Phase.REPLACED if generation.pid is None and not generation.spawned:
+                generation.deadline = self._clock() + DEAF_S  # not forked yet
             case Phase.ABANDONED | Phase.REPLACED:
                 if generation.phase is Phase.ABANDONED:
                     self._tell_abandoned(generation, generation.tasks)
@@ -177,10 +185,13 @@ class Handover:
         """Start the next generation; one that is not live yet gives way to it."""
         if self._stopping:
             return
+        self._retry_at = None
         if replaced := self._in_phase(Phase.STARTING):
             changed = list(dict.fromkeys([*replaced.changed, *changed]))
             noticed_at = min(noticed_at, replaced.noticed_at)
             self._replace(replaced)
+        if self._zygote.pid in self._ended_zygotes:
+            self._zygote = self._new_zygote()
         number, self._next = self._next, self._next + 1
         spawned = self._program.spawn
         self._generations.append(Generation(number, self._zygote, spawned, changed, noticed_at))
@@ -200,6 +211,8 @@ class Handover:
             return
         new.phase, new.live_at = Phase.LIVE, self._clock()
         self._trouble = ""
+        self._retry_at = None
+        self._proven.add(new.zygote.pid)
         self._watch.sources(sources)
         if not new.spawned:
             new.zygote.order(learn=True)
@@ -221,6 +234,7 @@ class Handover:
         generation.phase = Phase.LEAVING
         generation.deadline = self._clock() + self._program.drain_s
         generation.order("stop")
+        self._progress()
 
     def _failed(self, generation: Generation, error: DevkitError) -> None:
         """The code cannot be used: what was live stays so."""
@@ -228,7 +242,7 @@ class Handover:
             return  # newer code is on its way
         generation.phase = Phase.LEAVING
         live = self._in_phase(Phase.LIVE)
-        if not live and not self._waits_for_save:
+        if not live and not self._proven and not self._waits_for_save:
             self._reporter.problem(error)
             self._exit_code = 1
             self._stop()
@@ -274,7 +288,7 @@ class Handover:
         what = self._name_of_end(generation, code)
         if self._stopping:
             return
-        if not self._waits_for_save:
+        if not self._heals:
             self._reporter.notice(what)
             self._exit_code = 1
             self._stop()
@@ -361,13 +375,17 @@ class Handover:
         return f"{generation.running} task{'s'[: generation.running != 1]} ({', '.join(dict.fromkeys(names))})"
 
     def _tell_abandoned(self, generation: Generation, tasks: Sequence[str]) -> None:
+        if generation.abandoned:
+            return
+        generation.abandoned, generation.running = True, 0
         limit = f"{self._program.drain_s:g} s"
-        generation.running = 0
         self._reporter.notice(
             f"generation {generation.number} has not finished in {limit}; abandoned: {', '.join(tasks) or 'unknown'}"
         )
 
     def _progress(self, note: str = "") -> None:
+        if self._stopping:
+            return
         live = self._in_phase(Phase.LIVE)
         starting = self._in_phase(Phase.STARTING)
         state = "reloading" if starting and live else "starting" if starting else "ready" if live else "failed"
@@ -402,7 +420,6 @@ class Handover:
     def _changed(self, paths: Sequence[Path], at: float) -> None:
         if self._stopping:
             return
-        self._retry_at = None
         try:
             refreshed = self._refresh(paths)
         except DevkitError as error:
@@ -454,47 +471,62 @@ class Handover:
                     self._close_if_unused(generation.zygote)
             case {"installed": [*folders]}:
                 self._watch.installed(folders)
-            case {"unfit": _} if zygote == self._zygote.pid and not self._stopping:
-                self._change_zygote()
-            case {"unforkable": _, "why": why} if not self._program.spawn and not self._stopping:
-                self._program.spawn = True
-                self._reporter.notice(f"no forking here: {why}; each reload starts a new process, which takes longer")
-                self._change_zygote()
+            case {"unfit": _}:
+                self._cannot_fork(zygote)
+            case {"unforkable": _, "why": why}:
+                if not self._program.spawn:
+                    self._program.spawn = True
+                    self._reporter.notice(f"no forking here: {why}; each reload starts a new process, which is slower")
+                self._cannot_fork(zygote)
 
-    def _change_zygote(self) -> None:
-        """The zygote cannot fork; what it was asked for the next one does."""
-        before = self._zygote
-        self._zygote = self._new_zygote()
-        for generation in [g for g in self._generations if g.zygote is before and g.pid is None]:
+    def _cannot_fork(self, pid: int) -> None:
+        """What this zygote was asked for another one does."""
+        unforked = [g for g in self._generations if g.zygote.pid == pid and g.pid is None]
+        for generation in unforked:
             self._generations.remove(generation)
-            if generation.phase is Phase.STARTING:
-                self._next = generation.number
-                self._start(generation.changed, generation.noticed_at)
-        self._close_if_unused(before)
+        if not self._stopping:
+            before = self._zygotes[pid]
+            if before is self._zygote:
+                self._zygote = self._new_zygote()
+            for generation in unforked:
+                if generation.phase is Phase.STARTING:
+                    self._next = generation.number
+                    self._start(generation.changed, generation.noticed_at)
+            self._close_if_unused(before)
+        self._end_if_done()
 
     def _zygote_ended(self, pid: int, code: int) -> None:
+        self._ended_zygotes.add(pid)
         for generation in [g for g in self._generations if g.spawned and g.zygote.pid == pid]:
             self._ended(generation, code)
-        if self._stopping or pid != self._zygote.pid:
-            return
-        # Its generations notice, and finish what they run.
-        orphans = [generation for generation in self._generations if generation.zygote.pid == pid]
-        was_live = any(generation.phase is Phase.LIVE for generation in orphans)
-        for generation in orphans:
+        # Its other generations notice, and finish what they run.
+        orphans = [(g, g.phase) for g in self._generations if g.zygote.pid == pid]
+        for generation, phase in orphans:
             generation.phase, generation.deadline = Phase.LEAVING, None
-        if not was_live and not any(generation.live_at for generation in self._generations):
-            self._reporter.problem(DevkitError(f"devkit's agent ended with exit code {code} under this interpreter"))
-            self._exit_code = 1
-            self._zygotes.pop(pid, None)
-            self._stop()
-            return
-        self._reporter.notice("the process that generations start from was lost; another one takes its place")
-        self._zygote = self._new_zygote()
-        self._start((), self._clock())
+            if phase is Phase.STARTING:  # it may never come so far that it notices
+                generation.phase, generation.deadline = Phase.REPLACED, self._clock() + DEAF_S
+        wanted = any(phase in (Phase.STARTING, Phase.LIVE) for _, phase in orphans)
+        if pid in self._proven and wanted and not self._stopping:
+            self._reporter.notice("the process that generations start from was lost; another one takes its place")
+            self._start((), self._clock())
+        elif (wanted or (not self._proven and pid == self._zygote.pid)) and not self._stopping:
+            self._trouble = f"devkit's agent ended with exit code {code} under this interpreter"
+            self._reporter.problem(DevkitError(self._trouble))
+            self._progress()
+            if not self._proven:
+                self._exit_code = 1
+                self._stop()
+        if pid in self._gone_zygotes:
+            self._forget(pid)
 
     def _all_gone(self, pid: int) -> None:
+        self._gone_zygotes.add(pid)
+        if pid in self._ended_zygotes:
+            self._forget(pid)
+
+    def _forget(self, pid: int) -> None:
+        """Nothing is left of a zygote."""
         self._zygotes.pop(pid, None)
-        for generation in [g for g in self._generations if g.zygote.pid == pid and not g.spawned]:
-            generation.phase = Phase.LEAVING if generation.phase is Phase.LIVE else generation.phase
+        for generation in [g for g in self._generations if g.zygote.pid == pid]:
             self._ended(generation, 0)
         self._end_if_done()

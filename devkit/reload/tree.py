@@ -60,6 +60,7 @@ class Tree:
         self._seen: dict[str, _Seen] = {}
         self._inside: dict[str, set[str]] = {}  # a folder's files
         self._ignored: dict[str, GitIgnoreSpec] = {}  # the .gitignore of a folder
+        self._followed: dict[str, str] = {}  # the link to each folder outside that one leads to
         for root in self._roots:
             self._walk(root, self._note)
         for file in self._files:
@@ -81,8 +82,12 @@ class Tree:
         """What changed at these paths, files or folders, since the last look."""
         changed: list[str] = []
         for path in dirty:
+            if os.path.basename(path) == ".gitignore" and os.path.dirname(path) in self._inside:
+                self._ignore_anew(os.path.dirname(path))
+            if os.path.basename(path) == VIRTUALENV and os.path.dirname(path) not in self._roots:
+                self._forget(os.path.dirname(path))
             if os.path.isdir(path):
-                if path in self._roots or self._may_enter(path):
+                if path in self._roots or (os.path.dirname(path) in self._inside and self._may_enter(path)):
                     changed += self._walk(path, self._look)
             elif path in self._inside:
                 changed += self._forget(path)
@@ -101,9 +106,11 @@ class Tree:
         entries = _entries(folder)
         if any(entry.name == ".gitignore" for entry in entries):
             self._read_gitignore(folder)
+        else:
+            self._ignored.pop(folder, None)
         found = []
         for entry in entries:
-            if entry.is_dir():
+            if _is_dir(entry):
                 if self._may_enter(entry.path):
                     found += self._walk(entry.path, visit)
             elif self._wants(entry.path) and visit(entry.path):
@@ -129,16 +136,32 @@ class Tree:
         parent, name = os.path.split(folder)
         if name in IGNORED_FOLDERS or os.path.exists(os.path.join(folder, VIRTUALENV)):
             return False
-        if os.path.islink(folder) and _leads_up(folder):
+        if os.path.islink(folder) and not self._may_follow(folder):
             return False
-        while parent:
+        while parent:  # the nearest .gitignore that has a say decides
             spec = self._ignored.get(parent)
-            if spec and spec.match_file(f"{folder[len(parent) + 1 :]}/"):
-                return False
+            verdict = spec.check_file(f"{folder[len(parent) + 1 :]}/").include if spec else None
+            if verdict is not None:
+                return not verdict
             if parent in self._roots:
                 return True
             parent = os.path.dirname(parent) if parent != os.path.dirname(parent) else ""
         return False
+
+    def _may_follow(self, link: str) -> bool:
+        """Not into what is watched anyway, nor twice to the same place."""
+        target = os.path.realpath(link)
+        if any(f"{target}/".startswith(f"{root}/") or f"{root}/".startswith(f"{target}/") for root in self._roots):
+            return False
+        return self._followed.setdefault(target, link) == link
+
+    def _ignore_anew(self, folder: str) -> None:
+        """A .gitignore has changed: that changes what is watched, but no code."""
+        self._read_gitignore(folder)
+        for inside in [path for path in self._inside if path.startswith(f"{folder}/")]:
+            if inside in self._inside and inside not in self._roots and not self._may_enter(inside):
+                self._forget(inside)
+        self._walk(folder, lambda path: path not in self._seen and self._note(path))
 
     def _wants(self, path: str) -> bool:
         if path in self._files:
@@ -171,6 +194,8 @@ class Tree:
 
     def _keep(self, path: str, seen: _Seen) -> None:
         self._seen[path] = seen
+        if os.path.dirname(path) not in self._inside:  # that of a single file; it was gone for a while
+            self._enter(os.path.dirname(path))
         self._inside[os.path.dirname(path)].add(path)
 
     def _drop(self, path: str) -> None:
@@ -215,7 +240,8 @@ def _digest(path: str) -> bytes:
         return b""
 
 
-def _leads_up(link: str) -> bool:
-    """Whether a link leads to a folder that it lies in: following it would never end."""
-    target = os.path.realpath(link)
-    return f"{os.path.realpath(os.path.dirname(link))}{os.sep}".startswith(f"{target}{os.sep}")
+def _is_dir(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False

@@ -29,17 +29,26 @@ OnReady = Callable[[int, int, float], None]
 class Watcher:
     """Watches in a thread until it is closed."""
 
-    def __init__(self, watched: Watched, on_change: OnChange, on_ready: OnReady, *, poll: bool) -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        on_change: OnChange,
+        on_ready: OnReady,
+        *,
+        poll: bool,
+        on_trouble: Callable[[OSError], None] = lambda _: None,
+    ) -> None:
         """`on_change` gets the files that changed and when the first one was noticed, on time.monotonic; `on_ready`
-        the number of folders and of files, and the seconds until no change could be missed any more."""
+        the number of folders and of files, and the seconds until no change could be missed any more; `on_trouble`
+        why the system refuses to tell of events (there may be no more inotify watches): it polls from then on."""
         self._began = time.monotonic()
         self._watched = watched
         self._on_change = on_change
         self._on_ready = on_ready
         self._dirty: SimpleQueue[str] = SimpleQueue()
         self._closed = Event()
-        run = self._poll if poll else self._follow
-        self._thread = Thread(target=run, name="watcher", daemon=True)
+        self._on_trouble = on_trouble
+        self._thread = Thread(target=self._poll if poll else self._listen, name="watcher", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -52,8 +61,19 @@ class Watcher:
         self._on_ready(*tree.size, time.monotonic() - self._began)
         tree.read_all()
 
-    def _follow(self) -> None:
-        events = events_into(self._dirty.put)
+    def _listen(self) -> None:
+        events = None
+        try:
+            events = events_into(self._dirty.put)
+            self._follow(events)
+        except OSError as error:
+            self._on_trouble(error)
+            self._poll()
+        finally:
+            if events:
+                events.close()
+
+    def _follow(self, events: "Events") -> None:
         tree = Tree(self._watched, events)
         self._ready(tree)
         while True:
@@ -62,7 +82,6 @@ class Watcher:
                 break
             if changed := tree.all_changes() if EVERYWHERE in dirty else tree.changes(dirty):
                 self._on_change(changed, began)
-        events.close()
 
     def _poll(self) -> None:
         tree = Tree(self._watched)

@@ -99,6 +99,7 @@ class _Runner:
         self._learned = folder / f"{plan.name}.json"
         self._late: dict[str, str] = {}
         self._app: AppRef | None = None
+        self._eyes: _Eyes | None = None
 
     def run(self, port: int | None) -> int:
         zygote = self._make_zygote()  # it imports what it can while the rest is found out
@@ -120,7 +121,7 @@ class _Runner:
         if url and not self._supervisor:
             self._talk.notice(f"{self._app} on {url}")
         options = self._settings.options
-        eyes = _Eyes(self._settings, self._app, self._inbox, self._learned, self._talk)
+        self._eyes = eyes = _Eyes(self._settings, self._app, self._inbox, self._learned, self._talk)
         ready = [zygote]
         program = self._program(lambda: ready.pop() if ready else self._make_zygote())
         if program.spawn and options.fork is None:
@@ -135,6 +136,7 @@ class _Runner:
             paused=paused if self._plan.resumes else lambda _: "",
             delays=Restarts().crashed,
             waits_for_save=options.reload and not self._supervisor,
+            heals=options.reload,
         )
         return handover.run()
 
@@ -202,6 +204,8 @@ class _Runner:
         before, self._settings = self._settings, self._load()
         if self._settings.options != before.options and not self._supervisor:
             self._app = self._plan.find_app(self._settings)
+        if self._settings.options != before.options and self._eyes:
+            self._eyes.renew(self._settings)
         return self._program(self._make_zygote), f"{', '.join(changed)} changed"
 
 
@@ -236,16 +240,28 @@ class _Eyes:
         options, before = self._settings.options, self._watcher
         poll = gives_no_events(self._settings.root) if options.poll is None else options.poll
         globs = [glob.strip() for glob in (options.watch or "").split(",") if glob.strip()]
+
+        def ready(folders: int, files: int, took_s: float) -> None:
+            how = " by polling" if poll else ""
+            self._talk.detail(f"watching {folders} folders, {files} files after {took_s:.3f} s{how}")
+            if before:
+                before.close()  # not earlier: nothing may change unseen
+
         self._watcher = Watcher(
             Watched(tuple(_outermost(self._roots)), tuple(self._files), tuple(globs)),
             lambda paths, at: self._inbox.put(Changed(tuple(paths), at)),
-            lambda folders, files, took_s: self._talk.detail(
-                f"watching {folders} folders, {files} files after {took_s:.3f} s{' by polling' if poll else ''}"
-            ),
+            ready,
             poll=poll,
+            on_trouble=lambda error: self._talk.notice(f"{error.strerror}: looking for changes at intervals instead"),
         )
-        if before:
-            before.close()
+
+    def renew(self, settings: Settings) -> None:
+        """Watch what the settings say now."""
+        before, self._settings = self._settings, settings
+        self._files = [path for path in self._files if path not in settings_files(before)]
+        self._files += settings_files(settings)
+        if self._watcher:
+            self._watch()
 
     def sources(self, paths: Sequence[str]) -> None:
         """Code of the user's that lies outside the project: a package installed editable."""

@@ -1,6 +1,7 @@
 """The Celery worker: what a generation of it runs, and the service that `devkit up` makes of `devkit worker`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from devkit.errors import UsageError
@@ -12,6 +13,7 @@ from devkit.stack.service import Notice, Service
 
 # These pools patch the standard library, and have to do so before anything else is imported.
 PATCHING_POOLS = ("gevent", "eventlet")
+SHORT_FLAGS = "BDE"  # those of celery's worker that take no value, so that others may follow: -EB
 # Celery's options that make no sense here, and why.
 REFUSED = {
     "-D": "it would leave the terminal: end the command with & instead",
@@ -31,9 +33,9 @@ class WorkerPlan:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         """`arguments` are for celery's worker. Raises UsageError for one that cannot be had here."""
-        for argument in arguments:
-            if why := REFUSED.get(argument.partition("=")[0]):
-                raise UsageError(f"devkit worker takes no {argument}: {why}")
+        for name, _ in _options(arguments):
+            if why := REFUSED.get(name):
+                raise UsageError(f"devkit worker takes no {name}: {why}")
         self._arguments = tuple(arguments)
 
     def preloads(self, options: Options) -> bool:
@@ -101,13 +103,19 @@ def worker_service(project: Project, depends_on: tuple[str, ...]) -> Service:
 
 def _value(arguments: Sequence[str], *names: str) -> str:
     """The value of an option among arguments that are not ours to parse; the last one counts, as with click."""
-    found = ""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=bool(arguments)):
-        name, given, value = argument.partition("=")
-        if argument in names:
-            found = following
-        elif given and name in names:
-            found = value
-        elif argument[:2] in names and not argument.startswith("--"):
-            found = argument[2:]
-    return found
+    return next((value for name, value in reversed(list(_options(arguments))) if name in names), "")
+
+
+def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each option with what may be its value: `-En mailer`, `-nmailer`, `--hostname=mailer`, `--hostname mailer`."""
+    for argument, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        if argument.startswith("--"):
+            name, given, value = argument.partition("=")
+            yield name, value if given else following
+        elif argument.startswith("-"):
+            letters = argument[1:]
+            while letters[:1] in SHORT_FLAGS and letters:
+                yield f"-{letters[0]}", ""
+                letters = letters[1:]
+            if letters:
+                yield f"-{letters[0]}", letters[1:] or following

@@ -4,6 +4,7 @@ Order: flag > environment > `[tool.devkit]` in pyproject.toml > default. The env
 the `--env-file`; a variable that is really set wins over both, as with docker compose.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -101,7 +102,8 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
     types = get_type_hints(Options)
     env_file, source = _value("env_file", types, flags, environ, table, text)
     # As typed, a path starts from where it was typed; in pyproject.toml from there.
-    asked = None if env_file is None else (start.resolve() if source == "flag" else root) / Path(env_file).expanduser()
+    base = start.resolve() if source == "flag" else root
+    asked = None if env_file is None else Path(os.path.abspath(base / Path(env_file).expanduser()))  # noqa: PTH100
     merged = {**_env_files(root, asked), **environ}
     values = {key: _value(key, types, flags, merged, table, text) for key in known()}
     return Settings(
