@@ -147,6 +147,9 @@ class Handover:
                     state.should_stop = 0
 
     def _heard(self) -> None:
+        if self._consumer.connection is None:
+            self.hear_without_broker()
+            return
         for order in self._generation.orders.arrived():
             self._obey("stop" if order is None else order["order"])  # nobody is left who could tell more
             if order is None and self._consumer.hub is not None:
@@ -167,8 +170,6 @@ class Handover:
         """Stop consuming, and give back what nobody has begun."""
         self._draining, self._given_back = True, 0
         consumer = self._consumer
-        if beat := getattr(consumer.controller, "beat", None):
-            beat.stop()
         if revoked := list(state.revoked):
             # The next generation has not heard of them, and may get one of these tasks in a moment.
             _quietly(consumer, lambda: consumer.app.control.revoke(revoked))

@@ -101,7 +101,8 @@ def test_no_request_fails_while_it_reloads_again_and_again(api: Api) -> None:
         for each in asking:
             each.result()
 
-    assert answers[-1] == 16
+    assert len(answers) > 100
+    assert api.version() == 16
     wait_for_one_generation(runner.pid)
     runner.press_ctrl_c()
     assert runner.end() == 0
