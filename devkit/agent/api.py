@@ -29,6 +29,7 @@ def run(generation: Generation, order: "dict[str, Any]") -> None:
         generation.failed(problem)
     if generation.stale():
         return
+    generation.imported()
     config = uvicorn.Config(f"{order['module']}:{order['attribute']}", timeout_graceful_shutdown=order["grace_s"])
     if generation.number > 1:
         _be_brief()
@@ -75,8 +76,10 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # its module is Any here
         state = self.server_state
         _announce_the_end(self.config, state)
         self.generation.tell(draining=_busy(state), tasks=[], given_back=0)
-        while state.connections or state.tasks:
+        quiet = 0
+        while quiet < 2:  # one that was accepted a moment ago is not among them yet
             await asyncio.sleep(CHECK_S)
+            quiet = 0 if state.connections or state.tasks else quiet + 1
         self.generation.tell(done=True)
         self.should_exit = True
 

@@ -41,6 +41,7 @@ def run(generation: Generation, order: "dict[str, Any]") -> None:
         generation.failed(problem)
     if generation.stale():
         return
+    generation.imported()
     if generation.number > 1:
         _be_brief()
     signals.worker_ready.connect(lambda **_: generation.live(), weak=False)

@@ -12,11 +12,13 @@ ends after them. A generation whose zygote is killed does the same.
 
 import gc
 import importlib
+import importlib.metadata
 import os
 import select
 import signal
 import sys
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from . import bytecode
@@ -45,7 +47,12 @@ def main(argv: "list[str]") -> None:
     """`argv`: the kind of its generations; the file of the modules learned, empty if nothing may be imported ahead;
     packages never to import ahead, with commas."""
     kind, learned, never = argv
-    gc.disable()
+    gc.disable()  # imports make thousands of objects and hardly any garbage
+    # redis-py asks for its own version, which means reading a file, for each connection. What is installed does not
+    # change in the life of a zygote.
+    importlib.metadata.version = cache(importlib.metadata.version)
+    with suppress(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.version("redis")
     preload = Preload(learned, frozenset(name.strip() for name in never.split(",")))
     Zygote(preload).run(list(MODULES[kind]) if learned else [])
 
@@ -227,6 +234,11 @@ class Generation:
     def tell(self, **message: Any) -> None:
         """Tell devkit something about this generation."""
         self._notify.tell(generation=self.number, **message)
+
+    def imported(self) -> None:
+        """The project is imported, and stays: no collection need look at that again, here or in a pool's children."""
+        gc.freeze()
+        gc.enable()
 
     def live(self) -> None:
         """It consumes, or answers: the one before may stop."""
