@@ -46,6 +46,10 @@ def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: 
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         # `devkit up &` in a script: what is ignored here would be ignored by every service, too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        # Until the loop takes over, each ends devkit by way of its clean-up, as Ctrl-C does.
+        if signal.getsignal(signum) == signal.SIG_DFL:
+            signal.signal(signum, signal.default_int_handler)
     make_data(paths)
     make_private(paths.runtime)
     only_one = lock.StackLock(paths.runtime)

@@ -154,10 +154,11 @@ def test_a_second_ctrl_c_kills(sample: Project) -> None:
     assert sample.processes() == {}
 
 
-def test_ctrl_c_while_the_stack_starts_stops_it(small: Project) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_stack_starts_stops_it(small: Project, signum: signal.Signals) -> None:
     up = small.start("up")
     wait_until(lambda: len(small.processes()) > 1)  # the first services' processes are there
-    up.press_ctrl_c()
+    up.signal(signum)
     assert up.end() in {0, 130}
     small.wait_until_gone()
 
