@@ -71,15 +71,18 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # its module is Any here
 
     async def _drain(self) -> None:
         _be_brief()
+        # asyncio drops a connection that it has accepted, but not yet handed over, when its server is closed
+        # (base_events.Server._attach): so it first stops to accept.
+        for listening in [sock for server in self.servers for sock in server.sockets]:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await asyncio.sleep(CHECK_S)
         for server in self.servers:
             server.close()
         state = self.server_state
         _announce_the_end(self.config, state)
         self.generation.tell(draining=_busy(state), tasks=[], given_back=0)
-        quiet = 0
-        while quiet < 2:  # one that was accepted a moment ago is not among them yet
+        while state.connections or state.tasks:
             await asyncio.sleep(CHECK_S)
-            quiet = 0 if state.connections or state.tasks else quiet + 1
         self.generation.tell(done=True)
         self.should_exit = True
 
