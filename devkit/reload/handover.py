@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, Protocol
 
-from devkit.errors import DevkitError
+from devkit.errors import DevkitError, UsageError
 from devkit.reload.generation import Generation, Phase, ZygoteHandle
 from devkit.reload.messages import AllGone, Changed, Inbox, Message, Reinstalled, Signalled, Told, ZygoteEnded
 
@@ -242,9 +242,10 @@ class Handover:
             return  # newer code is on its way
         generation.phase = Phase.LEAVING
         live = self._in_phase(Phase.LIVE)
-        if not live and not self._proven and not self._waits_for_save:
+        usage = isinstance(error, UsageError)  # no save mends what was typed
+        if not live and not self._proven and (usage or not self._waits_for_save):
             self._reporter.problem(error)
-            self._exit_code = 1
+            self._exit_code = error.exit_code
             self._stop()
             return
         stays = f"generation {live.number} stays live; " if live else ""

@@ -1,6 +1,7 @@
 """A worker that reloads: new code is live at once, and no task is lost or run twice."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -105,6 +106,15 @@ def test_broken_code_at_the_start_waits_for_a_save(worker: Reloading) -> None:
     worker.save(2)
 
     assert worker.run() == 2
+
+
+def test_an_app_that_does_not_exist_is_wrong_usage(worker: Reloading) -> None:
+    for app, why in (
+        ("nosuch:app", "there is no module nosuch"),
+        ("tasks:nosuch", "No .nosuch. at the top level of tasks.py"),
+    ):
+        done = worker.project.devkit("worker", "-A", app)
+        assert (done.code, re.search(why, done.err) is not None, "the next save" in done.err) == (2, True, False)
 
 
 def test_two_saves_of_the_same_length_within_a_second(worker: Reloading) -> None:
