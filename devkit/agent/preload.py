@@ -23,7 +23,7 @@ _folders = {
 # A folder may be reached by a link, and a module's file be named either way.
 FOREIGN_FOLDERS = tuple({path + os.sep for folder in _folders for path in (folder, os.path.realpath(folder))})
 
-
+# Beside the file of what was learned: the module that is being imported.
 TRYING = ".trying"
 
 
@@ -41,7 +41,8 @@ class Preload:
     """The learned modules of one service, kept in a file: {"modules": [...], "left_out": {module: why}}."""
 
     def __init__(self, path: str, never: "frozenset[str]") -> None:
-        """`never` names packages that the user wants imported by the project alone."""
+        """`never` names packages that the user wants imported by the project alone. Without a `path` nothing is
+        imported ahead or learned: some pools have to patch the standard library before."""
         self._path = path
         self._never = never
         self._kept: dict[str, Any] = {"modules": [], "left_out": {}}
@@ -49,6 +50,8 @@ class Preload:
 
     def reload(self) -> None:
         """Read the file again: a generation may have learned something."""
+        if not self._path:
+            return
         with suppress(OSError, ValueError, KeyError, TypeError):
             with open(self._path) as file:
                 kept = json.load(file)
@@ -62,8 +65,6 @@ class Preload:
 
     def missing(self) -> "list[str]":
         """The learned modules that are still to be imported, in the order in which the project did."""
-        if not self._path:  # for pools that have to patch the standard library before anything is imported
-            return []
         return [name for name in self._kept["modules"] if name not in sys.modules and self._wanted(name)]
 
     def load(self, name: str) -> str:
@@ -89,8 +90,9 @@ class Preload:
 
     def done(self) -> None:
         """All is imported."""
-        with suppress(OSError):
-            os.unlink(self._path + TRYING)
+        if self._path:
+            with suppress(OSError):
+                os.unlink(self._path + TRYING)
 
     def leave_out(self, name: str, why: str) -> None:
         """Do not import this module ahead, now or later."""
@@ -99,6 +101,8 @@ class Preload:
 
     def learn(self) -> None:
         """Remember what this process, in which the project runs, has imported from elsewhere."""
+        if not self._path:
+            return
         known = set(self._kept["modules"])
         new = [
             name

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any, Protocol
@@ -64,7 +64,7 @@ class _Report:
     new: Generation
     old: Generation
     deadline: float
-    after_s: float = field(default=0.0)
+    after_s: float
 
 
 class Handover:
@@ -436,7 +436,11 @@ class Handover:
         """What generations start from has changed: a new zygote, and a generation from it."""
         self._reporter.notice(f"{why}: starting afresh")
         before = self._zygote
-        self._zygote = self._new_zygote()
+        try:
+            self._zygote = self._new_zygote()
+        except DevkitError as error:  # the interpreter is gone, perhaps for a moment
+            self._reporter.problem(error)
+            return
         self._start(paths, at)
         self._close_if_unused(before)
 

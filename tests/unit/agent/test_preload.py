@@ -322,3 +322,18 @@ def test_the_threads_of_this_process_are_counted() -> None:
 
     assert alone == "1\n"
     assert threads() >= 1
+
+
+def test_without_a_file_nothing_is_learned_and_nothing_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under pools that patch the standard library: their zygotes work in the project's folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".trying").write_text("somebody's own")
+    ahead = preload.Preload("", frozenset())
+
+    ahead.learn()
+    ahead.done()
+
+    assert ahead.missing() == []
+    assert [path.name for path in tmp_path.iterdir()] == [".trying"]
