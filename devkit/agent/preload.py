@@ -18,7 +18,7 @@ _folders = {
     *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     *site.getsitepackages(),
     site.getusersitepackages(),
-    os.path.dirname(__file__),
+    *(os.path.join(os.path.dirname(os.path.dirname(__file__)), name) for name in ("agent", "store", "model")),
 }
 # A folder may be reached by a link, and a module's file be named either way.
 FOREIGN_FOLDERS = tuple({path + os.sep for folder in _folders for path in (folder, os.path.realpath(folder))})

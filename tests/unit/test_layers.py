@@ -25,6 +25,9 @@ LEVELS = {
 ONLY_IN_THE_PROJECT = {"fastapi", "starlette", "uvicorn", "flower", "celery", "kombu", "billiard"}
 NOT_BEFORE_A_COMMAND_NEEDS_IT = ("rich", "psutil", "celery", "redis", "asyncio", "http.client", "watchdog")
 
+# What runs there besides the agent, and is loaded with it by path.
+IN_THE_PROJECT = ("agent", "store", "model")
+
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -51,7 +54,7 @@ def may_import(importer: str, imported: str) -> bool:
     if importer == imported:
         return True
     if importer == "agent":
-        return False
+        return imported in IN_THE_PROJECT
     if imported == "__version__":
         return True
     if importer in ENGINES and imported == "settings":
@@ -87,6 +90,8 @@ def foreign_imports(file: Path) -> set[str]:
         ("settings", "model", False),
         ("errors", "model", False),
         ("agent", "agent", True),
+        ("agent", "store", True),
+        ("agent", "model", True),
         ("agent", "errors", False),
         ("agent", "__version__", False),
     ],
@@ -137,23 +142,48 @@ def test_the_projects_libraries_are_imported_under_its_interpreter_only() -> Non
     assert {file: found & ONLY_IN_THE_PROJECT for file, found in outside.items() if found & ONLY_IN_THE_PROJECT} == {}
 
 
-def test_the_agent_gets_by_with_the_standard_library_and_celery() -> None:
-    found = set[str]().union(*map(foreign_imports, (ROOT / "agent").rglob("*.py")))
+def run_in_the_project() -> set[Path]:
+    """The files that run under the project's interpreter: the agent's, and all of devkit that these import."""
+    found: set[Path] = set()
+    todo = [*(ROOT / "agent").rglob("*.py")]
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            modules = {name for name in imports(file, file.read_text()) if name.startswith("devkit.")}
+            candidates = {ROOT.parent / f"{name.replace('.', '/')}.py" for name in modules}
+            todo += [
+                path for path in candidates | {path.parent.with_suffix(".py") for path in candidates} if path.exists()
+            ]
+    return found
 
-    assert found - sys.stdlib_module_names <= {"celery", "kombu", "billiard", "redis"}
+
+def test_the_agent_gets_by_with_the_standard_library_and_celery() -> None:
+    found = set[str]().union(*map(foreign_imports, run_in_the_project()))
+
+    assert ROOT / "store" / "sessions.py" in run_in_the_project()
+    assert found - sys.stdlib_module_names <= {
+        "celery",
+        "kombu",
+        "billiard",
+        "redis",
+        "debugpy",
+        "pydevd",
+        "_pydevd_bundle",
+    }
 
 
 def test_the_agent_never_asks_for_devkit_by_name() -> None:
     """Under the project's interpreter there may be none of that name, or another one."""
-    nodes = [node for file in (ROOT / "agent").rglob("*.py") for node in ast.walk(ast.parse(file.read_text()))]
+    nodes = [node for file in run_in_the_project() for node in ast.walk(ast.parse(file.read_text()))]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
 
     assert [name for name in names if name.partition(".")[0] == "devkit"] == []
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "agent").rglob("*.py")), ids=lambda file: str(file.name))
-def test_the_agent_is_python_3_10(file: Path) -> None:
+@pytest.mark.parametrize("file", sorted(run_in_the_project()), ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_runs_in_the_project_is_python_3_10(file: Path) -> None:
     ast.parse(file.read_text(), feature_version=(3, 10))
 
 

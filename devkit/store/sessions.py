@@ -1,0 +1,89 @@
+"""The tasks that wait in the debugger: one file each, which only this user can read.
+
+Not in Redis: whoever may read a session may run code in the worker, and a Redis on this machine answers everybody.
+"""
+
+import json
+import os
+import socket
+from contextlib import suppress
+
+from ..model.session import Session
+from .files import make_private, replace
+
+PAUSED = "paused"
+
+
+class Sessions:
+    """The sessions in a folder."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def put(self, session: Session) -> None:
+        """Write it, in place of what was known of it. Raises OSError."""
+        make_private(self.folder)
+        replace(self._path(session.id), json.dumps(session.to_wire()))
+
+    def remove(self, session_id: str) -> None:
+        """Forget it; one that is not there is forgotten already."""
+        with suppress(OSError):
+            os.unlink(self._path(session_id))
+
+    def get(self, session_id: str) -> "Session | None":
+        """The session of exactly this id, whatever became of its process."""
+        try:
+            with open(self._path(session_id), encoding="utf-8") as file:
+                return Session.from_wire(json.load(file))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def of_task(self, task_id: str) -> "list[Session]":
+        """All of one task: more than one where its threads are paused, too."""
+        ids = [name[: -len(".json")] for name in self._names() if name.startswith(task_id)]
+        return [session for session in map(self.get, ids) if session]
+
+    def all(self) -> "list[Session]":
+        """Those of living processes, the longest paused first; what others left is cleared away."""
+        found = []
+        for name in self._names():
+            session = self.get(name[: -len(".json")])
+            if session and is_alive(session):
+                found.append(session)
+            elif session:
+                self.remove(session.id)
+        return sorted(found, key=lambda session: session.since)
+
+    def _names(self) -> "list[str]":
+        try:
+            return [name for name in os.listdir(self.folder) if name.endswith(".json")]
+        except OSError:
+            return []
+
+    def _path(self, session_id: str) -> str:
+        return os.path.join(self.folder, f"{session_id.replace(os.sep, '_')}.json")
+
+
+def is_alive(session: Session) -> bool:
+    """Whether its process still runs; of other hosts and containers nothing is known."""
+    if session.host != socket.gethostname():
+        return True
+    try:
+        os.kill(session.pid, 0)
+    except PermissionError:
+        pass
+    except OSError:
+        return False
+    started = process_started(session.pid)
+    return None in (started, session.pid_started) or started == session.pid_started
+
+
+def process_started(pid: int) -> "float | None":
+    """When a process started, in ticks since the machine did; None where the system does not tell (not Linux)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The command, which comes second, is in parentheses and may hold any character.
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == b"Z" else float(fields[19])
