@@ -41,7 +41,7 @@ def send(order: dict[str, Any], tell: Callable[..., None]) -> None:
     app = load_app(order["module"], order["attribute"])
     name = _full_name(app, order["task"])
     task = app.tasks[name]
-    options = {"queue": order["queue"]} if order["queue"] else {}
+    options = {key: order[key] for key in ("queue", "task_id") if order[key]}
     # Celery itself would go on trying for twenty seconds.
     if message := broker_error(app):
         raise Problem("not sent", what="broker", url=app.connection_for_write().as_uri(), message=message)

@@ -1,8 +1,9 @@
 """One generation of the Celery worker: it starts like `celery worker`, and can hand over to the next one.
 
 Orders: "drain": stop consuming, and give back at once what was only prefetched (tasks that wait for a free process, an
-ETA or a rate limit); "resume": consume again after all; "stop": drain, finish what runs, and end; "abandon": treat what
-still runs as Celery does when a pool process is lost, and end.
+ETA or a rate limit); "resume": consume again after all; "stop": drain, finish what runs, and end; "release": let tasks
+that are paused in the debugger run on; "abandon": treat what still runs as Celery does when a pool process is lost, and
+end.
 """
 
 import fcntl
@@ -19,11 +20,14 @@ from typing import Any
 
 import celery
 from celery import bootsteps, signals
+from celery.concurrency import solo, thread
 from celery.exceptions import TaskRevokedError
 from celery.worker import state
 
 from . import hurry
+from .debugging import Debugging
 from .describe import Problem, load_app
+from .standstill import Standstill
 from .zygote import Generation
 
 CHECK_S = 0.05
@@ -35,18 +39,21 @@ def run(generation: Generation, order: "dict[str, Any]") -> None:
     """Import the app afresh and run the worker until it has been told to stop."""
     sys.argv = ["celery", *order["argv"]]
     celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported
+    debugging = Debugging(order["debug"])
+    debugging.install()
     try:
         app = load_app(order["module"], order["attribute"])
     except Problem as problem:
         generation.failed(problem)
     if generation.stale():
         return
+    debugging.watch(app, order["root"])
     generation.imported()
     if generation.number > 1:
         _be_brief()
     signals.worker_ready.connect(lambda **_: generation.live(), weak=False)
     hurry.prepare()
-    app.steps["consumer"].add(_handover_step(generation))
+    app.steps["consumer"].add(_handover_step(generation, debugging))
     from celery.bin.celery import main
 
     main()
@@ -61,7 +68,7 @@ def _be_brief() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
-def _handover_step(generation: Generation) -> type:
+def _handover_step(generation: Generation, debugging: Debugging) -> type:
     class Step(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no type hints
         """Listens to the generation's orders for as long as the consumer has a connection."""
 
@@ -69,12 +76,22 @@ def _handover_step(generation: Generation) -> type:
         name = "devkit.handover"
 
         def __init__(self, consumer: Any, **options: Any) -> None:
-            self.handover = Handover(generation, consumer)
+            self.handover = Handover(generation, consumer, debugging)
+            self.standstill = Standstill(consumer, debugging.sessions)
+            if isinstance(consumer.pool, thread.TaskPool) or sys.platform != "linux":
+                debugging.watch_each_task()
+            if isinstance(consumer.pool, solo.TaskPool):
+                debugging.while_waiting = self._while_paused  # nobody else can: the only thread is paused
             super().__init__(consumer, **options)
 
         def start(self, consumer: Any) -> None:
+            self.standstill.begin()
             if consumer.hub is None:  # greenlets, or a broker that Celery polls
                 threading.Thread(target=self.handover.listen, daemon=True).start()
+
+        def _while_paused(self) -> None:
+            self.handover.hear()
+            self.standstill.tick_alone()
 
         def stop(self, _: Any) -> None:
             # It is about to connect anew, for which it may have to wait: what it has not heard it must hear now.
@@ -90,9 +107,10 @@ def _handover_step(generation: Generation) -> type:
 class Handover:
     """The end of a generation."""
 
-    def __init__(self, generation: Generation, consumer: Any) -> None:
+    def __init__(self, generation: Generation, consumer: Any, debugging: Debugging) -> None:
         self._generation = generation
         self._consumer = consumer
+        self._debugging = debugging
         self._given_back = 0
         self._draining = False
         self._leaving = False
@@ -106,7 +124,7 @@ class Handover:
 
         def on_apply(*args: Any, correlation_id: str = "", **options: Any) -> Any:
             if not self._is_green:
-                self._heard()
+                self.hear()
             # It would wait in the pool, which lets nobody take it back.
             while self._is_green and not self._draining and _is_full(self._consumer.pool):
                 time.sleep(FULL_S)
@@ -127,16 +145,16 @@ class Handover:
             state.maybe_shutdown()
         if self._draining:  # a new connection begins to consume again
             hub.call_soon(self._stop_consuming)
-        hub.add_reader(self._generation.orders.fd, self._heard)
+        hub.add_reader(self._generation.orders.fd, self.hear)
 
     def listen(self) -> None:
         """Hear orders in a thread, for workers without an event loop; under greenlets it is one of them."""
         while not self._leaving:
             select.select([self._generation.orders.fd], [], [])
             if self._is_green:
-                self._heard()
+                self.hear()
             else:  # the worker's own thread does it between two looks for messages
-                self._consumer.call_soon(self._heard)
+                self._consumer.call_soon(self.hear)
                 time.sleep(CHECK_S)
 
     def hear_without_broker(self, *_: object) -> None:
@@ -144,21 +162,27 @@ class Handover:
         if self._consumer.connection is None:
             for order in self._generation.orders.arrived():
                 self._draining = True
+                if order is None or order["order"] == "release":
+                    self._debugging.release()
                 if order is None or order["order"] in ("stop", "abandon"):
                     state.should_stop = 0
 
-    def _heard(self) -> None:
+    def hear(self) -> None:
         if self._consumer.connection is None:
             self.hear_without_broker()
             return
         for order in self._generation.orders.arrived():
-            self._obey("stop" if order is None else order["order"])  # nobody is left who could tell more
+            self._obey("stop" if order is None else order["order"])
+            if order is None:  # nobody is left who could tell more
+                self._debugging.release()
             if order is None and self._consumer.hub is not None:
                 self._consumer.hub.remove_reader(self._generation.orders.fd)
 
     def _obey(self, order: str) -> None:
         if order == "abandon":
             self._abandon()
+        elif order == "release":
+            self._debugging.release()
         elif order == "resume":
             self._resume()
         else:

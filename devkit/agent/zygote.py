@@ -32,6 +32,7 @@ MODULES = {
     "worker": (
         "celery.app.base", "celery.backends.redis", "kombu.transport.redis", "celery.bin.celery", "celery.apps.worker",
         "celery.worker.consumer", "celery.concurrency.prefork", "celery.concurrency.solo", "celery.concurrency.thread",
+        "celery.contrib.rdb",
     ),
     "api": (
         "uvicorn.main", "uvicorn.protocols.http.auto", "fastapi", "celery.app.base", "celery.backends.redis",

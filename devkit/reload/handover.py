@@ -328,6 +328,9 @@ class Handover:
             elif generation.phase in (Phase.LIVE, Phase.STANDBY):
                 generation.phase = Phase.LEAVING
                 generation.order("stop")
+            if generation.pid and (where := self._paused(generation.pid)):
+                self._reporter.notice(f"let go from the debugger, runs on: {where}")
+            generation.order("release")  # and no task is to pause any more
             if generation.phase is Phase.LEAVING:
                 generation.deadline = None  # whoever stops it has the patience, or asks again
         self._end_if_done()
@@ -366,6 +369,8 @@ class Handover:
                 text += f"; generation {draining.number} finishes {self._what_runs(draining)}"
         if old.given_back:
             text += f"; {old.given_back} given back"
+        if old.pid and (where := self._paused(old.pid)):
+            text += f"; paused in the debugger: {where}"
         self._reporter.notice(text)
 
     def _what_runs(self, generation: Generation) -> str:

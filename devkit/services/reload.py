@@ -17,12 +17,14 @@ from devkit.services.app import problem_error
 from devkit.services.base import zygote_argv
 from devkit.services.python import find_python
 from devkit.services.signals import signals_into
+from devkit.services.worker import debug_folder
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
 from devkit.settings.paths import Paths, make_data
 from devkit.stack.restarts import Restarts
 from devkit.stack.supervisor import describe_exit
+from devkit.store.sessions import PAUSED, Sessions
 
 
 class Plan(Protocol):
@@ -97,6 +99,7 @@ class _Runner:
         folder = paths.data / "preload"
         folder.mkdir(exist_ok=True)
         self._learned = folder / f"{plan.name}.json"
+        self._sessions = Sessions(os.fspath(debug_folder(self._settings) / "sessions"))
         self._late: dict[str, str] = {}
         self._app: AppRef | None = None
         self._eyes: _Eyes | None = None
@@ -133,7 +136,7 @@ class _Runner:
             base=self._settings.root,
             watch=eyes,
             refresh=self._refresh,
-            paused=paused if self._plan.resumes else lambda _: "",
+            paused=lambda pid: paused_tasks(self._sessions, pid),
             delays=Restarts().crashed,
             waits_for_save=options.reload and not self._supervisor,
             heals=options.reload,
@@ -296,15 +299,7 @@ def _outermost(folders: Sequence[Path]) -> list[Path]:
     return [folder for folder in folders if not any(folder != other and other in folder.parents for other in folders)]
 
 
-def paused(pid: int) -> str:
-    """Where a task of this worker waits for somebody to debug it: celery's rdb listens while it does."""
-    import psutil
-
-    with suppress(psutil.Error):
-        worker = psutil.Process(pid)
-        for process in [worker, *worker.children(recursive=True)]:
-            with suppress(psutil.Error):
-                for connection in process.net_connections("tcp"):
-                    if connection.status == psutil.CONN_LISTEN:
-                        return f"port {connection.laddr.port}"
-    return ""
+def paused_tasks(sessions: Sessions, pid: int) -> str:
+    """The tasks of a worker that wait for somebody to debug them, in words; empty if none does."""
+    found = [session for session in sessions.all() if session.main_pid == pid and session.state == PAUSED]
+    return ", ".join(f"{session.task or session.id} at {session.file}:{session.line}" for session in found)

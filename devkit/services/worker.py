@@ -1,7 +1,9 @@
 """The Celery worker: what a generation of it runs, and the service that `devkit up` makes of `devkit worker`."""
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 from devkit.errors import UsageError
@@ -63,7 +65,14 @@ class WorkerPlan:
         return {
             "kind": "worker",
             "argv": ["-A", str(app), *quiet, "worker", *worker_options(settings.options), *self._arguments, "-n", node],
+            "debug": os.fspath(debug_folder(settings)),
+            "root": os.fspath(settings.root),
         }
+
+
+def debug_folder(settings: Settings) -> Path:
+    """Where paused tasks and breakpoints are kept, for the worker and for `devkit debug`."""
+    return settings.root / Path(settings.options.data_dir).expanduser() / "debug"
 
 
 def worker_options(options: Options) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -245,15 +246,14 @@ def test_a_task_in_the_debugger_is_not_abandoned(worker: Reloading) -> None:
     port = int(runner.wait_for(r"telnet 127.0.0.1 (\d+)")[1])
 
     worker.save(2)
-    runner.wait_for("generation 2 is live")
+    runner.wait_for("generation 2 is live.*paused in the debugger: tasks.rest at .*tasks.py:")
     worker.wait_for_version(2)
     time.sleep(3)  # the limit is over: nothing may happen
 
     assert "abandoned" not in runner.err
-    import socket
-
     with socket.create_connection(("127.0.0.1", port)) as telnet:
-        telnet.sendall(b"c\n")
+        wait_until(lambda: b"(Pdb) " in telnet.recv(4096))
+        telnet.sendall(b"c\r\n")
         assert paused.get(timeout=20) == 1
 
 

@@ -100,6 +100,7 @@ class Started:
     def start(self, number: int, *, become: bool = False, argv: list[str] | None = None) -> None:
         app = {"module": "shop", "attribute": "app", "cwd": str(self.folder), "env": {}}
         argv = [*(argv or SOLO), "-n", f"celery.{number}@%h"]
+        app |= {"debug": str(self.folder / "debug"), "root": str(self.folder)}
         self.order(start=number, become=become, kind="worker", argv=argv, **app)
 
     def live(self, number: int, **more: Any) -> int:

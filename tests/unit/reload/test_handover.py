@@ -522,6 +522,22 @@ def test_the_time_does_not_run_out_while_a_task_is_in_a_debugger() -> None:
     assert (2, "ready", "generation 1 is paused in a debugger (port 6900)") in world.states
 
 
+def test_only_the_end_lets_go_what_is_in_a_debugger() -> None:
+    world = World(LONG, GOOD, drain_s=600)
+    world.pauses[1] = "add at tasks.py:8"
+    world.save(5)
+    world.do(99, lambda: world.note(f"released: {world.released}"))
+    world.at(100, CTRL_C)
+    world.at(110, CTRL_C)
+
+    world.run()
+
+    assert "99 released: []" in world.log
+    assert sorted(world.released) == [1, 2]
+    assert any("paused in the debugger: add at tasks.py:8" in line for line in world.log)
+    assert any("let go from the debugger, runs on: add at tasks.py:8" in line for line in world.log)
+
+
 # --- zygotes ---
 
 

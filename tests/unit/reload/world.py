@@ -96,6 +96,9 @@ class Fork:
         return self.zygote.lost(self, code)
 
     def hears(self, order: str) -> None:
+        if order == "release":  # comes with the stop at the end of each history
+            self.world.released.append(self.number)
+            return
         self.world.note(f"{self.number} {order}")
         match order:
             case "drain":
@@ -242,6 +245,7 @@ class World(SimpleQueue[Message]):
         self.log: list[str] = []
         self.errors: list[DevkitError] = []
         self.states: list[tuple[int, str, str]] = []  # of each progress
+        self.released: list[int] = []
         self.sources_told: list[list[str]] = []
         self.installed_told: list[list[str]] = []
         self.learned: list[int] = []

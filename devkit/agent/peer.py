@@ -1,0 +1,39 @@
+"""Who is at the other end of a connection to the debugger: whether it may come in."""
+
+import os
+import re
+import socket
+import sys
+
+# A browser that was tricked into posting here, a proxy, or somebody who takes this for a web server.
+_HTTP_LINE = re.compile(rb"[A-Z]{3,12} \S+ HTTP/\d")
+_TLS = b"\x16\x03"
+_ESTABLISHED = "01"
+
+
+def is_another_user(connection: socket.socket) -> bool:
+    """Whether a process of another user, who is not root, is connected; where the system does not tell: no."""
+    try:
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            lines = table.readlines()[1:]
+        ours, theirs = _address(connection.getsockname()), _address(connection.getpeername())
+    except FileNotFoundError:
+        return False  # not Linux: the connection came from this machine, more is not known
+    except OSError:
+        return True
+    for line in lines:
+        fields = line.split()
+        if fields[1] == theirs and fields[2] == ours:  # its end of the connection
+            return fields[3] != _ESTABLISHED or int(fields[7]) not in (0, os.getuid())
+    return True  # it is gone already
+
+
+def looks_like_a_browser(data: bytes) -> bool:
+    """Whether what was sent first is the beginning of an HTTP request or of a TLS handshake."""
+    return data.startswith(_TLS) or _HTTP_LINE.search(data) is not None
+
+
+def _address(address: "tuple[str, int]") -> str:
+    host, port = address
+    number = int.from_bytes(socket.inet_aton(host), sys.byteorder)
+    return f"{number:08X}:{port:04X}"
