@@ -10,6 +10,7 @@ from devkit import __version__
 from devkit.cli.api import api
 from devkit.cli.base import Globals, global_options
 from devkit.cli.console import error_text, say, wants_colour
+from devkit.cli.debug import debug
 from devkit.cli.down import down
 from devkit.cli.logs import logs
 from devkit.cli.restart import restart
@@ -32,7 +33,7 @@ def cli(ctx: click.Context) -> None:
     ctx.ensure_object(Globals)
 
 
-for command in (up, down, status, logs, restart, run, worker, api):
+for command in (up, down, status, logs, restart, run, debug, worker, api):
     cli.add_command(command)
 
 

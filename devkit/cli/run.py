@@ -34,51 +34,19 @@ def run(
 
     TASK is a task's name, or a dotted end of it that only one has: divide for sample_app.tasks.divide.
     """
-    from devkit.cli.console import say, show
+    from devkit.cli.console import show
+    from devkit.cli.sent import Fate, arguments
     from devkit.services.task import send
 
-    args = _json("--args", args_json, list, "'[10, 2]'")
-    kwargs = _json("--kwargs", kwargs_json, dict, "'{\"x\": 10}'")
+    args, kwargs = arguments(args_json, kwargs_json)
     project = Project(given, **flags)
-    outcome: dict[str, Any] = {"id": None, "task": task, "state": "PENDING", "result": None, "exception": None,
-                               "traceback": None, "runtime_s": None}  # fmt: skip
+    fate = Fate(task)
     for news in send(project.settings, project.paths, task, args, kwargs, queue=queue, wait=wait):
-        if "sent" in news:
-            outcome.update(id=news["sent"], task=news["task"])
-            say(f"{news['task']} sent, id {news['sent']}")
-        elif "state" in news:
-            say(f"{news['state']} {json.dumps(news['info'])}")
-        elif "no_worker" in news:
-            say("no worker answers yet; devkit up starts one; Ctrl-C ends the wait, the task stays in the queue")
-        else:
-            outcome.update(news["done"])
+        fate.hear(news)
     if as_json:
-        show(json.dumps(outcome, indent=2))
+        show(json.dumps(fate.outcome, indent=2))
     elif wait:
-        _show_outcome(outcome)
+        fate.show()
     else:
-        show(outcome["id"])
-    return 1 if wait and outcome["state"] != "SUCCESS" else 0
-
-
-def _show_outcome(outcome: dict[str, Any]) -> None:
-    from devkit.cli.console import say, show
-
-    say(f"{outcome['state']} after {outcome['runtime_s']:.2f} s")
-    if outcome["state"] == "SUCCESS":
-        show(json.dumps(outcome["result"], ensure_ascii=False))
-    else:
-        show((outcome["traceback"] or outcome["exception"] or outcome["state"]).rstrip())
-
-
-def _json(option: str, text: str, kind: type, example: str) -> Any:
-    from devkit.errors import UsageError
-
-    wanted = "a JSON array" if kind is list else "a JSON object"
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{option} is not JSON: {error}: {text}", mend=[f"like {option} {example}"]) from None
-    if not isinstance(value, kind):
-        raise UsageError(f"{option} has to be {wanted}, not {text}", mend=[f"like {option} {example}"])
-    return value
+        show(fate.outcome["id"])
+    return 1 if wait and fate.outcome["state"] != "SUCCESS" else 0

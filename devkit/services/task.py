@@ -26,6 +26,7 @@ def send(
     *,
     queue: str | None,
     wait: bool,
+    task_id: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Send the task; yields what `devkit.agent.send` tells: {"sent", "task"}, {"state", "info"}…, {"done"}.
 
@@ -37,7 +38,7 @@ def send(
     late = (StackStatus.from_wire(answer).environ or {}) if answer else {}
     order = {
         "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),
-        "queue": queue, "wait": wait,
+        "queue": queue, "wait": wait, "task_id": task_id,
     }  # fmt: skip
     python = find_python(settings.root, options.python, settings.environ)
     with subprocess.Popen(

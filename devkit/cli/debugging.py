@@ -1,0 +1,220 @@
+"""The steps of `devkit debug`: what is listed, what is waited for, what is attached to."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from devkit.cli.base import Project
+from devkit.cli.console import say, show, wants_colour
+from devkit.errors import DevkitError
+from devkit.services.debug import LIKE_AN_ID, Debugging, Paused, Sending, matching
+
+if TYPE_CHECKING:
+    from devkit.cli.sent import Fate
+    from devkit.debug.conversation import Outcome
+
+POLL_S = 0.02
+# Looking for those of plain workers means looking through all processes.
+PLAIN_POLL_S = 1.0
+EXIT_SIGNALLED = 128
+
+
+class Debugger:
+    """One run of the command."""
+
+    def __init__(self, project: Project, folder: Path, commands: Sequence[str] | None, timeout: float | None) -> None:
+        self._debugging = Debugging(project.settings, project.paths)
+        self._folder = folder.absolute()
+        self._commands = commands
+        self._timeout = timeout
+        self._known: set[tuple[str, float]] = set()  # pauses from before, which are not the ones waited for
+        self._only_new = False
+
+    def list_paused(self, task: str | None, *, as_json: bool) -> int:
+        """The paused tasks, and under them the breakpoints."""
+        from devkit.cli.paused import breakpoint_line, paused_json, paused_table
+
+        paused = self._debugging.paused() + self._debugging.plain()
+        if task is not None:
+            paused = matching(paused, task)
+        if as_json:
+            show(paused_json(paused))
+            return 0
+        if paused:
+            show(paused_table(paused))
+        else:
+            say("no task is paused")
+        for one, now in self._debugging.breakpoints():
+            show(breakpoint_line(one, now))
+        return 0
+
+    def list_breakpoints(self, *, as_json: bool) -> int:
+        """Where tasks will pause."""
+        from devkit.cli.paused import breakpoint_line, breakpoints_json
+
+        found = self._debugging.breakpoints()
+        if as_json:
+            show(breakpoints_json(found))
+        for one, now in found if not as_json else []:
+            show(breakpoint_line(one, now))
+        if not (found or as_json):
+            say("no breakpoint is set")
+        return 0
+
+    def clear(self, places: Sequence[str], task: str | None) -> int:
+        """Remove breakpoints."""
+        count = self._debugging.clear(places, task, self._folder)
+        show(f"{count} breakpoint{'s'[: count != 1]} removed")
+        return 0
+
+    def check(self, task: str) -> None:
+        """Raises UsageError for what is no task and nobody's id."""
+        if not matching(self._debugging.paused(), task):
+            self._debugging.check(task)
+
+    def set_breakpoints(
+        self, places: Sequence[str], condition: str, task: str | None, *, on_failure: bool, retries: bool
+    ) -> None:
+        """Set them, and say where. From now on only what pauses after this is waited for."""
+        from devkit.cli.paused import breakpoint_line
+
+        self._debugging.prepare()
+        self._only_what_comes()
+        added = [self._debugging.set_breakpoint(place, condition, self._folder) for place in places]
+        if on_failure:
+            added.append(self._debugging.set_on_failure(task or "", retries=retries))
+        for one in added:
+            say(f"{breakpoint_line(one, one.line)}; devkit debug --clear removes it")
+
+    def attach_to_address(self, host: str, port: int) -> int:
+        """Attach to whatever listens there."""
+        return self._result(self._attach(self._debugging.at_address(host, port), ""))
+
+    def wait_and_attach(self, task: str | None) -> int:
+        """Attach to the task that is meant, as soon as it is paused."""
+        found = self._find(task)
+        if not found:
+            say(f"no {task or 'task'} is paused; waiting for one (Ctrl-C ends the wait)")
+            found = self._wait(lambda: self._find(task))
+        return self._result(self._attach(self._choose(found), task or ""))
+
+    def run(self, task: str, args_json: str, kwargs_json: str, queue: str | None, *, pause: bool) -> int:
+        """Send the task, and attach when this very one pauses: `pause` at its first line, if it has no breakpoint."""
+        from devkit.cli.sent import Fate, arguments
+        from devkit.debug.events import DETACHED, Left
+
+        args, kwargs = arguments(args_json, kwargs_json)
+        with closing(self._debugging.send(task, args, kwargs, queue, pause=pause)) as sending:
+            self._only_what_comes()
+            if self._known:
+                say("other tasks are paused, each in a process of its worker: devkit debug --list")
+            fate = Fate(task)
+            attached = False
+            while found := self._pause_or_end(sending, fate):
+                outcome = self._attach(found[0], task)
+                attached = True
+                code = self._result(outcome)
+                if code or outcome.last == Left(DETACHED):
+                    return code
+        if not attached:
+            say(f"{fate.outcome['task']} came to its end without pausing")
+        fate.show()
+        return 0 if fate.outcome["state"] == "SUCCESS" else 1
+
+    def _pause_or_end(self, sending: Sending, fate: "Fate") -> list[Paused]:
+        """The task, paused; nothing when it has ended."""
+
+        def look() -> list[Paused]:
+            for news in sending.news(POLL_S):
+                fate.hear(news)
+            task_id = fate.outcome["id"]
+            if task_id is None or fate.done:
+                return []
+            found = [one for one in self._debugging.paused() if one.session.task_id == task_id]
+            return found or self._plain()
+
+        return self._wait(look, until=lambda: fate.done, pause=lambda: None)
+
+    def _only_what_comes(self) -> None:
+        self._only_new = True
+        self._known = {one.key for one in self._debugging.paused() + self._debugging.plain()}
+
+    def _find(self, task: str | None) -> list[Paused]:
+        """Those that are meant. Of a plain rdb nobody knows which task is in it: it may be any."""
+        found = [one for one in self._debugging.paused() if one.key not in self._known]
+        if task is not None:
+            found = matching(found, task)
+        if found:
+            return found
+        plain = self._plain()
+        return matching(plain, task) if task is not None and LIKE_AN_ID.fullmatch(task) else plain
+
+    def _plain(self) -> list[Paused]:
+        if time.monotonic() < self._plain_again:
+            return []
+        self._plain_again = time.monotonic() + PLAIN_POLL_S
+        return [one for one in self._debugging.plain() if one.key not in self._known]
+
+    _plain_again = 0.0
+
+    def _wait(
+        self,
+        look: Callable[[], list[Paused]],
+        *,
+        until: Callable[[], bool] = lambda: False,
+        pause: Callable[[], None] = lambda: time.sleep(POLL_S),
+    ) -> list[Paused]:
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        while not (found := look()) and not until():
+            if deadline is not None and time.monotonic() > deadline:
+                raise DevkitError(
+                    f"nothing paused within {self._timeout:g} s",
+                    looked=[
+                        f"the sessions in {self._debugging.sessions_folder}",
+                        f"Celery workers in {self._debugging.root} that listen as Celery's own rdb does",
+                    ],
+                    mend=[
+                        "pause a task without editing code: devkit debug --break FILE:LINE (or TASK)",
+                        "send one: devkit debug --run TASK",
+                        "see whether a worker runs: devkit status",
+                    ],
+                )
+            pause()
+        return found
+
+    def _choose(self, found: list[Paused]) -> Paused:
+        if len(found) == 1 or self._commands or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            return found[0]
+        from devkit.cli.paused import line
+
+        for number, one in enumerate(found, 1):
+            say(f"{number}  {line(one)}")
+        return found[click.prompt("attach to", type=click.IntRange(1, len(found)), default=1, err=True) - 1]
+
+    def _attach(self, paused: Paused, task: str) -> "Outcome":
+        from devkit.debug.attach import Attach
+
+        self._debugging.prepare()
+        session = paused.session
+        return Attach(
+            paused.host, session.port, session.token, session.task or task or "the task", self._commands,
+            self._debugging.history, wants_colour(sys.stdout), say,
+        )()  # fmt: skip
+
+    def _result(self, outcome: "Outcome") -> int:
+        from devkit.debug.events import Lost, Refused
+
+        match outcome.last:
+            case Refused(why):
+                raise DevkitError(f"the debugger refused: {why}", mend=["see what is paused: devkit debug --list"])
+            case Lost():
+                raise DevkitError(
+                    "the connection was lost: the worker's process has ended, or does not answer",
+                    mend=["see why: devkit logs worker", "if the task is still paused: devkit debug attaches again"],
+                )
+        return 0 if outcome.signum is None else EXIT_SIGNALLED + outcome.signum

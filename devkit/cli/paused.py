@@ -1,0 +1,102 @@
+"""How paused tasks and breakpoints look in lists."""
+
+import io
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from devkit.cli.console import wants_colour
+from devkit.model.breakpoint import Breakpoint
+
+if TYPE_CHECKING:
+    from devkit.services.debug import Paused
+
+SHORT_ID = 8
+PLAIN = "Celery's own rdb"
+
+
+def paused_json(paused: "Sequence[Paused]") -> str:
+    """One document."""
+    return json.dumps([one.to_json() for one in paused], indent=2)
+
+
+def paused_table(paused: "Sequence[Paused]") -> str:
+    """One line a task."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for heading in ("id", "task", "where", "host", "port", "since", "why"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading in ("port", "since") else "left")
+    for one in paused:
+        table.add_row(*map(Text, _row(one)))
+    colour = wants_colour(sys.stdout)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
+    target = io.StringIO()
+    Console(file=target, force_terminal=colour, no_color=not colour, width=width, highlight=False).print(table)
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()).strip("\n")
+
+
+def _row(one: "Paused") -> tuple[str, ...]:
+    session = one.session
+    if one.plain:
+        return short_id(one), "?", PLAIN, session.container or one.host, str(session.port), "", ""
+    place = f"{short_path(session.file)}:{session.line} in {session.function}"
+    task = f"{session.task}({session.args})" if session.task else "-"
+    host = session.container or session.host
+    return short_id(one), task, place, host, str(session.port), ago(time.time() - session.since), session.why
+
+
+def line(one: "Paused") -> str:
+    """To pick from several."""
+    identity, task, place, *_ = _row(one)
+    return f"{identity}  {task}  {place}"
+
+
+def short_id(one: "Paused") -> str:
+    """As many characters as people need; what tells two threads of one task apart is kept."""
+    session = one.session
+    if not session.task_id:
+        return session.id
+    return session.task_id[:SHORT_ID] + session.id.removeprefix(session.task_id)
+
+
+def breakpoints_json(breakpoints: Sequence[tuple[Breakpoint, int | None]]) -> str:
+    """One document; `line` is where it is now, null where its line is gone."""
+    documents = []
+    for one, now in breakpoints:
+        data = asdict(one)
+        del data["context"], data["at"]
+        documents.append({**data, "line": now})
+    return json.dumps(documents, indent=2)
+
+
+def breakpoint_line(one: Breakpoint, now: int | None) -> str:
+    """One breakpoint: its number, where it is, on which condition."""
+    if one.kind == "line":
+        place = f"{one.file}:{now}" if now else f"{one.file}:{one.line}, whose line is gone"
+    elif one.kind == "task":
+        place = f"first line of {one.task}"
+    else:
+        place = f"failures of {one.task or 'any task'}" + (", also those that are tried again" if one.retries else "")
+    return f"breakpoint {one.number}: {place}" + (f" if {one.condition}" if one.condition else "")
+
+
+def ago(seconds: float) -> str:
+    """A time span, as short as it can be."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(int(seconds), 0)} s"
+
+
+def short_path(path: str) -> str:
+    """Relative to the working directory, if it is inside."""
+    return path.removeprefix(os.path.join(os.getcwd(), ""))  # noqa: PTH109, PTH118 - a text to compare with

@@ -1,0 +1,61 @@
+"""What `run` and `debug --run` share: arguments of tasks as JSON, and what becomes of a task."""
+
+import json
+from typing import Any
+
+
+def json_option(option: str, text: str, kind: type, example: str) -> Any:
+    """The value of an option that is JSON. Raises UsageError for what is not, or not of that kind."""
+    from devkit.errors import UsageError
+
+    wanted = "a JSON array" if kind is list else "a JSON object"
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{option} is not JSON: {error}: {text}", mend=[f"like {option} {example}"]) from None
+    if not isinstance(value, kind):
+        raise UsageError(f"{option} has to be {wanted}, not {text}", mend=[f"like {option} {example}"])
+    return value
+
+
+def arguments(args_json: str, kwargs_json: str) -> tuple[Any, Any]:
+    """The values of --args and --kwargs. Raises UsageError."""
+    return (
+        json_option("--args", args_json, list, "'[10, 2]'"),
+        json_option("--kwargs", kwargs_json, dict, "'{\"x\": 10}'"),
+    )
+
+
+class Fate:
+    """What becomes of a task that was sent, told as it happens."""
+
+    def __init__(self, task: str) -> None:
+        self.outcome: dict[str, Any] = {"id": None, "task": task, "state": "PENDING", "result": None,
+                                        "exception": None, "traceback": None, "runtime_s": None}  # fmt: skip
+        self.done = False
+
+    def hear(self, news: dict[str, Any]) -> None:
+        """Take one of the news of `devkit.services.task.send`."""
+        from devkit.cli.console import say
+
+        if "sent" in news:
+            self.outcome.update(id=news["sent"], task=news["task"])
+            say(f"{news['task']} sent, id {news['sent']}")
+        elif "state" in news:
+            say(f"{news['state']} {json.dumps(news['info'])}")
+        elif "no_worker" in news:
+            say("no worker answers yet; devkit up starts one; Ctrl-C ends the wait, the task stays in the queue")
+        else:
+            self.outcome.update(news["done"])
+            self.done = True
+
+    def show(self) -> None:
+        """The result or the traceback to stdout, the rest to stderr."""
+        from devkit.cli.console import say, show
+
+        outcome = self.outcome
+        say(f"{outcome['state']} after {outcome['runtime_s']:.2f} s")
+        if outcome["state"] == "SUCCESS":
+            show(json.dumps(outcome["result"], ensure_ascii=False))
+        else:
+            show((outcome["traceback"] or outcome["exception"] or outcome["state"]).rstrip())

@@ -1,0 +1,67 @@
+"""Tasks that wait in Celery's own rdb: workers that listen where an rdb does.
+
+Nobody connects to find out: the first connection is the conversation.
+"""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+DEFAULT_PORT = 6899
+PORTS = 100  # an rdb tries so many from the base port on
+KNOWS_DEVKIT = "DEVKIT_AGENT"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where others listen, and how to reach them
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A process of a plain worker that listens for a debugger's client."""
+
+    pid: int
+    host: str
+    port: int
+
+
+def waiting(root: Path, known: Collection[int]) -> list[Waiting]:
+    """Those of the project in `root`, by their ports; `known` are processes that have sessions."""
+    processes = list(psutil.process_iter(["cmdline", "uids", "ppid"]))
+    workers = {process.pid for process in processes if is_worker(process.info["cmdline"] or [])}
+    found: list[Waiting] = []
+    for process in processes:
+        uids = process.info["uids"]
+        is_one = process.pid in workers or process.info["ppid"] in workers  # a spawned child has another command line
+        if is_one and process.pid not in known and uids and uids.real == os.getuid():
+            with suppress(psutil.Error):  # it has just ended, or is somebody else's after all
+                found += _listening(process, root)
+    return sorted(found, key=lambda one: one.port)
+
+
+def is_worker(argv: Sequence[str]) -> bool:
+    """Whether it is the command line of a Celery worker, in whatever way that was started or renamed."""
+    words = " ".join(argv).split()
+    if any(word.startswith("[celeryd:") for word in words):  # with setproctitle installed
+        return True
+    celery = next((place for place, word in enumerate(words) if word.rpartition("/")[2] == "celery"), None)
+    return celery is not None and "worker" in words[celery:]
+
+
+def _listening(process: psutil.Process, root: Path) -> Iterator[Waiting]:
+    environ = process.environ()
+    if KNOWS_DEVKIT in environ or not _is_near(Path(process.cwd()), root):
+        return
+    base = environ.get("CELERY_RDB_PORT", "")
+    first = int(base) if base.isdigit() else DEFAULT_PORT
+    connections = process.net_connections("tcp")
+    talking = {connection.laddr.port for connection in connections if connection.status == psutil.CONN_ESTABLISHED}
+    for connection in connections:
+        host, port = connection.laddr or ("", 0)
+        if connection.status == psutil.CONN_LISTEN and first <= port <= first + PORTS and port not in talking:
+            yield Waiting(process.pid, EVERYWHERE.get(host, host), port)
+
+
+def _is_near(folder: Path, root: Path) -> bool:
+    return folder == root or root in folder.parents or folder in root.parents

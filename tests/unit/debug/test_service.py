@@ -1,0 +1,197 @@
+"""Which paused task is meant, what is a task at all, what lists show."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devkit.cli.paused import ago, breakpoint_line, breakpoints_json, paused_json, paused_table, short_id
+from devkit.errors import DevkitError, UsageError
+from devkit.model.breakpoint import Breakpoint
+from devkit.model.session import Session
+from devkit.services.debug import Debugging, Paused, Sending, matching
+from devkit.settings.load import load
+from devkit.settings.paths import paths_for
+from devkit.store.sessions import Sessions
+
+TOKEN = "secret"  # noqa: S105 - of nothing
+ID = "4f1c22aa-0d3e-4b6c-9a63-0a4b4a4a5d5e"
+
+
+def session(**fields: Any) -> Session:
+    known: dict[str, Any] = {
+        "id": ID, "task": "shop.tasks.divide", "task_id": ID, "args": "x=10, y=0", "file": "/shop/tasks.py", "line": 8,
+        "function": "divide", "host": socket.gethostname(), "container": "", "pid": os.getpid(), "pid_started": None,
+        "main_pid": os.getpid(), "thread": "MainThread", "port": 6899, "token": TOKEN, "since": 1000.0,
+        "state": "paused", "paused_s": 0.0, "why": "breakpoint",
+    }  # fmt: skip
+    task_id = fields.get("id", known["id"])
+    return Session(**{**known, "task_id": task_id, **fields})
+
+
+def paused(**fields: Any) -> Paused:
+    return Paused(session(**fields))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Debugging:
+    (tmp_path / "tasks.py").write_text("from celery import Celery\napp = Celery()\n\n@app.task\ndef f():\n    pass\n")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    settings = load(tmp_path, {}, os.environ)
+    return Debugging(settings, paths_for(settings.root, settings.options.data_dir, os.environ))
+
+
+@pytest.mark.parametrize("word", ["divide", "tasks.divide", "shop.tasks.divide", "4f1c", ID])
+def test_a_task_is_meant_by_its_name_or_its_id(word: str) -> None:
+    one = paused()
+
+    assert matching([paused(id="99", task="shop.tasks.add"), one], word) == [one]
+
+
+@pytest.mark.parametrize("word", ["ivide", "shop", "4f1", "tasks"])
+def test_others_are_not_meant(word: str) -> None:
+    assert matching([paused()], word) == []
+
+
+def test_the_beginning_of_several_ids_is_refused_with_their_names() -> None:
+    with pytest.raises(UsageError) as caught:
+        matching([paused(id="4f1c1"), paused(id="4f1c2")], "4f1c")
+
+    assert caught.value.looked == ("4f1c1", "4f1c2")
+
+
+def test_a_whole_id_is_nobody_elses_beginning() -> None:
+    one, thread = paused(), paused(id=f"{ID}-2", task_id=ID)
+
+    assert matching([one, thread], ID) == [one]
+    assert matching([one, thread], "4f1c") == [one, thread]
+
+
+def test_paused_ones_only_the_oldest_first(project: Debugging) -> None:
+    store = Sessions(str(project.sessions_folder))
+    store.put(session(id="b", since=2.0))
+    store.put(session(id="a", since=1.0))
+    store.put(session(id="c", state="running"))
+
+    assert [one.session.id for one in project.paused()] == ["a", "b"]
+
+
+def test_an_address_finds_its_session(project: Debugging) -> None:
+    Sessions(str(project.sessions_folder)).put(session())
+
+    assert project.at_address("127.0.0.1", 6899).session.token == TOKEN
+    assert project.at_address("127.0.0.1", 6900).plain
+    assert project.at_address("10.0.0.1", 6899).plain
+
+
+@pytest.mark.parametrize("word", ["divide", "shop.divide", "4f1c", "pid-17"])
+def test_what_may_be_waited_for(project: Debugging, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setattr(project, "tasks", lambda: ("shop.divide", "shop.add"))
+    project.check(word)
+
+
+def test_without_a_stack_every_name_may_be_a_task(project: Debugging) -> None:
+    project.check("divid")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"), [("divid", "did you mean 'divide'"), ("add", "several tasks end in 'add'")]
+)
+def test_what_cannot_be_waited_for(
+    project: Debugging, monkeypatch: pytest.MonkeyPatch, word: str, message: str
+) -> None:
+    monkeypatch.setattr(project, "tasks", lambda: ("shop.divide", "shop.add", "cart.add"))
+
+    with pytest.raises(UsageError, match=message):
+        project.check(word)
+
+
+def test_breakpoints_are_set_listed_and_cleared(project: Debugging) -> None:
+    project.prepare()
+    project.set_breakpoint("tasks.py:6", "x > 1", project.root)
+    project.set_breakpoint("f", "", project.root)
+    project.set_on_failure("f", retries=True)
+    (project.root / "tasks.py").write_text("\n" + (project.root / "tasks.py").read_text())
+
+    assert [breakpoint_line(one, now) for one, now in project.breakpoints()] == [
+        "breakpoint 1: tasks.py:7 if x > 1",
+        "breakpoint 2: first line of f",
+        "breakpoint 3: failures of f, also those that are tried again",
+    ]
+    assert project.clear((), "f", project.root) == 2
+    assert project.clear((), None, project.root) == 1
+    assert project.breakpoints() == []
+
+
+def test_a_breakpoint_may_be_cleared_by_its_place(project: Debugging) -> None:
+    project.prepare()
+    project.set_breakpoint("tasks.py:6", "", project.root)
+    project.set_breakpoint("f", "", project.root)
+
+    assert project.clear(["tasks.py:6"], None, project.root) == 1
+    assert [one.kind for one, _ in project.breakpoints()] == ["task"]
+
+
+@pytest.mark.parametrize("place", ["nowhere.py:3", "tasks.py:60"])
+def test_a_place_that_is_none_is_wrong_usage(project: Debugging, place: str) -> None:
+    with pytest.raises(UsageError, match=f"no breakpoint at {place}"):
+        project.set_breakpoint(place, "", project.root)
+
+
+def test_lists_never_show_the_token() -> None:
+    one = paused()
+
+    assert "secret" not in paused_json([one]) + paused_table([one])
+    (document,) = json.loads(paused_json([one]))
+    assert document["id"] == ID
+    assert document["line"] == 8
+
+
+def test_the_table() -> None:
+    text = paused_table([paused(since=time.time() - 130), Paused(session(id="pid-7", task_id="", token=""), "::1")])
+
+    assert "4f1c22aa" in text
+    assert "shop.tasks.divide(x=10, y=0)" in text
+    assert "/shop/tasks.py:8 in divide" in text
+    assert "2 min" in text
+    assert "Celery's own rdb" in text
+
+
+def test_short_ids() -> None:
+    assert short_id(paused()) == "4f1c22aa"
+    assert short_id(paused(id=f"{ID}-2", task_id=ID)) == "4f1c22aa-2"
+    assert short_id(paused(id="pid-12345678", task_id="")) == "pid-12345678"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(-1, "0 s"), (12.7, "12 s"), (190, "3 min"), (7300, "2 h")])
+def test_since(seconds: float, text: str) -> None:
+    assert ago(seconds) == text
+
+
+def test_breakpoints_as_json() -> None:
+    line = Breakpoint(1, "line", file="tasks.py", line=6, context=("pass",))
+
+    (document,) = json.loads(breakpoints_json([(line, None)]))
+    assert (document["file"], document["line"]) == ("tasks.py", None)
+    assert "context" not in document
+
+
+def test_what_goes_wrong_with_sending_is_told_to_who_waits() -> None:
+    def news() -> Any:
+        yield {"sent": "4f1c"}
+        raise DevkitError("no broker")
+
+    sending = Sending(news())
+    heard: list[object] = []
+
+    def hear() -> None:
+        while True:
+            heard.extend(sending.news(5.0))
+
+    with pytest.raises(DevkitError, match="no broker"):
+        hear()
+    assert heard == [{"sent": "4f1c"}]
