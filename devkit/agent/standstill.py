@@ -5,43 +5,52 @@ Runs in the worker's main process, which enforces both.
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from celery.worker import state
+
+from ..model.session import Session
 from ..store.sessions import PAUSED, Sessions
 
 TICK_S = 5.0
-# What RabbitMQ is asked to wait for an acknowledgement (it reads it from 3.11.15 on; its own default is 30 minutes).
-CONSUMER_TIMEOUT_MS = 7 * 24 * 3600 * 1000
+# RabbitMQ closes the channel of a consumer that leaves a message unacknowledged for too long: half an hour, unless set
+# otherwise, and never less than a minute.
+PATIENCE_S = 30.0
 
 
 class Standstill:
     """One worker's clocks."""
 
-    def __init__(self, consumer: Any, sessions: Sessions) -> None:
+    def __init__(self, consumer: Any, sessions: Sessions, give_back: "Callable[[], None]") -> None:
+        """`give_back` returns to the broker what was delivered and has not been begun."""
         self._consumer = consumer
         self._sessions = sessions
+        self._give_back = give_back
+        self._given_back_at = 0.0
+        self._interval_s = TICK_S
         self._granted: dict[str, float] = {}  # seconds by which a task's limits were put off, by its id
         self._ticked_at = time.monotonic()
-        for queue in consumer.app.amqp.queues.consume_from.values():
-            queue.consumer_arguments = {"x-consumer-timeout": CONSUMER_TIMEOUT_MS, **(queue.consumer_arguments or {})}
 
     def begin(self) -> None:
         """The pool has started, the consumer consumes; to be called for each connection."""
         _hold_time_limits(getattr(self._consumer.pool, "_pool", None), self._owed)
         qos = getattr(self._consumer.task_consumer.channel, "qos", None)
         visibility_s = getattr(qos, "visibility_timeout", None) or TICK_S * 3
-        self._consumer.timer.call_repeatedly(min(TICK_S, visibility_s / 3), self.tick)
+        self._interval_s = min(TICK_S, visibility_s / 3)
+        self._consumer.timer.call_repeatedly(self._interval_s, self.tick)
 
     def tick(self) -> None:
         """Where a task of this worker is paused, tell the broker that its messages are still wanted."""
-        if any(one.state == PAUSED and one.main_pid == os.getpid() for one in self._sessions.all()):
+        paused = [one for one in self._sessions.all() if one.state == PAUSED and one.main_pid == os.getpid()]
+        if paused:
             with suppress(Exception):  # a broker that is gone delivers again, as ever
-                self._keep_unacknowledged()
+                self._keep_unacknowledged(paused)
 
     def tick_alone(self) -> None:
         """For a pool without processes, in which nobody else has the time: the same, and the connection's heartbeat."""
-        if time.monotonic() - self._ticked_at < TICK_S:
+        if time.monotonic() - self._ticked_at < self._interval_s:
             return
         self._ticked_at = time.monotonic()
         self.tick()
@@ -50,14 +59,30 @@ class Standstill:
             connection.send_heartbeat()
             connection.last_heartbeat_received = time.monotonic()
 
-    def _keep_unacknowledged(self) -> None:
-        """Redis: kombu gives back what was delivered longer than visibility_timeout ago."""
+    def _keep_unacknowledged(self, paused: "list[Session]") -> None:
         channel = self._consumer.task_consumer.channel
         qos: Any = getattr(channel, "qos", None)
+        if qos is None:
+            self._spare_patience(paused)
+            return
+        # Redis: kombu gives back what was delivered longer than visibility_timeout ago.
         tags = list(getattr(qos, "_delivered", ()))
         if tags and hasattr(qos, "unacked_index_key"):
             with channel.conn_or_acquire() as client:
                 client.zadd(qos.unacked_index_key, dict.fromkeys(tags, time.time()), xx=True)
+
+    def _spare_patience(self, paused: "list[Session]") -> None:
+        """RabbitMQ: acknowledge what is paused, even if that should come after it has run; and have delivered anew
+        what waits behind it."""
+        now = time.time()
+        for session in paused:
+            request = state.requests.get(session.task_id)
+            if request and not request.acknowledged and now - session.since > PATIENCE_S:
+                request.acknowledged = True
+                request.message.ack()  # at once; the request's own way is by the event loop, which may be paused, too
+        if now - min(session.since for session in paused) > PATIENCE_S < now - self._given_back_at:
+            self._given_back_at = now
+            self._give_back()
 
     def _owed(self, task_id: str) -> float:
         """The seconds that a task has been paused and that its limits have not been put off by yet."""

@@ -77,7 +77,7 @@ def _handover_step(generation: Generation, debugging: Debugging) -> type:
 
         def __init__(self, consumer: Any, **options: Any) -> None:
             self.handover = Handover(generation, consumer, debugging)
-            self.standstill = Standstill(consumer, debugging.sessions)
+            self.standstill = Standstill(consumer, debugging.sessions, self.handover.give_back)
             if isinstance(consumer.pool, thread.TaskPool) or sys.platform != "linux":
                 debugging.watch_each_task()
             if isinstance(consumer.pool, solo.TaskPool):
@@ -199,7 +199,7 @@ class Handover:
             # The next generation has not heard of them, and may get one of these tasks in a moment.
             _quietly(consumer, lambda: consumer.app.control.revoke(revoked))
         self._stop_consuming()
-        self._give_back()
+        self.give_back()
         running = self._running()
         names = [f"{request.name}[{request.id}]" for request in running[:NAMES_TOLD]]
         self._generation.tell(draining=len(running), tasks=names, given_back=self._given_back)
@@ -236,14 +236,15 @@ class Handover:
             threading.Timer(CHECK_S, self._consumer.call_soon, [call]).start()
 
     def _busy(self) -> bool:
-        self._give_back()  # a message may have been on its way
+        self.give_back()  # a message may have been on its way
         return bool(self._running())
 
     def _running(self) -> "list[Any]":
         """What the pool has: started, or about to be."""
         return [request for request in list(state.reserved_requests) if not self._is_waiting(request)]
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """Return to the broker what nobody has begun."""
         waiting = self._take_waiting()
         messages = [request.message for request in waiting if not request.acknowledged]
         for request in waiting:

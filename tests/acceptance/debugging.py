@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 from celery.result import AsyncResult
+from redis import Redis
 
 from tests.acceptance.harness import DEADLINE_S, Foreground, Json, Project, running_redis, wait_until
 
@@ -232,6 +233,7 @@ class Debugging:
         project.write({"tasks.py": PROGRAM})
         self._client = Celery("client", broker=f"{url}/0", backend=f"{url}/1", set_as_current=False)
         self._people: list[Person] = []
+        self.broker = Redis.from_url(f"{url}/0")
 
     def start(self, *options: str) -> Foreground:
         """Start `devkit worker`, and wait until it is live."""
@@ -272,6 +274,7 @@ class Debugging:
         for person in self._people:
             person.leaves()
         self._client.close()
+        self.broker.close()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.debugging import LINE, PLAIN, Debugging, debugging
+from tests.acceptance.debugging import LINE, PLAIN, PROGRAM, Debugging, debugging
 from tests.acceptance.harness import DEADLINE_S, Project, wait_until
 
 POOLS = [
@@ -418,3 +418,26 @@ def test_a_failure_that_is_tried_again_pauses_only_when_asked(worker: Debugging)
         person.says("c")
     with pytest.raises(Exception, match="not this time"):
         result.get(timeout=DEADLINE_S)
+
+
+@pytest.mark.parametrize("pool", [POOLS[0], POOLS[1]])
+def test_the_broker_does_not_deliver_a_paused_task_again(worker: Debugging, pool: list[str]) -> None:
+    """kombu gives back what has been unacknowledged for longer than visibility_timeout: its age begins anew."""
+    late = PROGRAM.replace(
+        "app.conf.update(", "app.conf.update(task_acks_late=True, broker_transport_options={'visibility_timeout': 3}, "
+    )
+    worker.project.write({"tasks.py": late})
+    worker.start(*pool)
+    result = worker.send("divide", 10, 4)
+    session = worker.paused(result)
+
+    def delivered_at() -> float:
+        ((_, at),) = worker.broker.zrange("unacked_index", 0, -1, withscores=True)
+        return float(at)
+
+    first = delivered_at()
+    wait_until(lambda: delivered_at() > first + 4)
+    assert len(worker.sessions()) == 1
+    worker.attach(session).says("c")
+    assert result.get(timeout=DEADLINE_S) == 2.5
+    wait_until(lambda: worker.broker.zcard("unacked_index") == 0)
