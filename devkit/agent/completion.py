@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 MOST = 200
+LONGEST = 500  # characters before the cursor that are looked at: the search takes the square of it
 _WORD = re.compile(r"(?:(?:[^\W\d]\w*)\s*\.\s*)*(?:[^\W\d]\w*)?$")
 # Commands whose argument is an expression; the others take none, or a place in the code.
 EXPRESSIONS = ("p", "pp", "whatis", "source", "display", "undisplay", "debug", "args")
@@ -21,7 +22,7 @@ def complete(
     text: str, commands: "Iterable[str]", names: "Mapping[str, Any]", more: "Mapping[str, Any]"
 ) -> "tuple[int, list[str]]":
     """Where the word before the cursor begins, and what it could become; `names` go before `more`."""
-    found = _WORD.search(text)
+    found = _WORD.search(text, max(0, len(text) - LONGEST))
     word = found.group() if found else ""
     start = len(text) - len(word)
     path, dot, beginning = word.rpartition(".")

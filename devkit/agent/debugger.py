@@ -254,6 +254,7 @@ class Debugger(pdb.Pdb):
 
     def onecmd(self, line: str) -> bool:
         self.evaluating = True
+        self.interrupted = False  # that was meant for what ran before
         try:
             if "\n" not in line:
                 return super().onecmd(line)

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from . import telnet
-from .peer import is_another_user, looks_like_a_browser
+from .peer import TLS, is_another_user, looks_like_a_browser
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 200
@@ -40,7 +40,6 @@ class Client:
         self.columns = 80
         self.alive = True
         self.unread = b""
-        self.skipping = False
         self._lock = threading.RLock()  # a signal handler may find this thread in here
 
     def send(self, data: bytes) -> bool:
@@ -63,15 +62,10 @@ class Client:
                 self.socket.shutdown(socket.SHUT_WR)
             self.socket.close()
 
-    def lines(self, data: bytes) -> "list[bytes | None]":
-        """The lines that these bytes complete; None for one that is too long to be meant."""
-        found: list[bytes | None] = []
+    def lines(self, data: bytes) -> "list[bytes]":
+        """The lines that these bytes complete."""
         *whole, self.unread = (self.unread + data).replace(b"\r\0", b"\n").split(b"\n")
-        for line in whole:
-            found.append(None if self.skipping or len(line) > telnet.LONGEST_LINE else line.strip(b"\r\0"))
-            self.skipping = False
-        if len(self.unread) > telnet.LONGEST_LINE:
-            self.unread, self.skipping = b"", True
+        found = [line.strip(b"\r\0") for line in whole]
         if self.unread == CTRL_D:  # a terminal that sends each key at once
             self.unread = b""
             found.append(CTRL_D)
@@ -79,7 +73,7 @@ class Client:
 
 
 class Item(NamedTuple):
-    """What a client wants: "attached", "line", "eof", "complete", "notice"."""
+    """What a client wants: "attached", "line", "eof", "complete"."""
 
     client: Client
     kind: str
@@ -218,22 +212,28 @@ class Listener:
             self.items.put(Item(client, received.kind, received.data))
 
     def _take_text(self, client: Client, data: bytes) -> None:
+        if not client.unread and data.startswith(TLS):
+            client.alive = False
+            return
         if CTRL_C in data:
             data = data.replace(CTRL_C, b"")
             self._interrupt()
-        for line in client.lines(data):
-            if line is None:
-                self.items.put(Item(client, "notice", f"a line of more than {telnet.LONGEST_LINE} bytes: passed over"))
-            elif looks_like_a_browser(line):
+        lines = client.lines(data)
+        if any(len(line) > telnet.LONGEST_LINE for line in (*lines, client.unread)):
+            client.send(telnet.text(f"*** a line of more than {telnet.LONGEST_LINE} bytes\n"))
+            client.alive = False
+            return
+        for line in lines:
+            if looks_like_a_browser(line):
                 client.alive = False
                 return
-            elif line == CTRL_D:
+            if line == CTRL_D:
                 self.items.put(Item(client, "eof"))
             else:
                 self.items.put(Item(client, "line", line.decode(errors="replace").replace("\0", "")))
 
     def _hello(self, client: Client, data: "dict[str, Any]") -> None:
-        if not hmac.compare_digest(str(data.get("token")).encode(), self._token.encode()):
+        if not hmac.compare_digest(str(data.get("token")).encode(errors="replace"), self._token.encode()):
             client.send(telnet.message("refused", why="this is another session's token; devkit debug --list"))
             client.alive = False
             return

@@ -6,8 +6,8 @@ import socket
 import sys
 
 # A browser that was tricked into posting here, a proxy, or somebody who takes this for a web server.
-_HTTP_LINE = re.compile(rb"[A-Z]{3,12} \S+ HTTP/\d")
-_TLS = b"\x16\x03"
+_HTTP_LINE = re.compile(rb"\S HTTP/\d(\.\d)?\s*$")
+TLS = b"\x16\x03"
 _ESTABLISHED = "01"
 
 
@@ -21,16 +21,17 @@ def is_another_user(connection: socket.socket) -> bool:
         return False  # not Linux: the connection came from this machine, more is not known
     except OSError:
         return True
-    for line in lines:
-        fields = line.split()
-        if fields[1] == theirs and fields[2] == ours:  # its end of the connection
-            return fields[3] != _ESTABLISHED or int(fields[7]) not in (0, os.getuid())
-    return True  # it is gone already
+    pair = f" {theirs} {ours} "  # its end of the connection
+    found = next((line for line in lines if pair in line), None)
+    if found is None:
+        return True  # it is gone already
+    fields = found.split()
+    return fields[3] != _ESTABLISHED or int(fields[7]) not in (0, os.getuid())
 
 
 def looks_like_a_browser(data: bytes) -> bool:
     """Whether what was sent first is the beginning of an HTTP request or of a TLS handshake."""
-    return data.startswith(_TLS) or _HTTP_LINE.search(data) is not None
+    return data.startswith(TLS) or _HTTP_LINE.search(data) is not None
 
 
 def _address(address: "tuple[str, int]") -> str:

@@ -28,6 +28,7 @@ class Talk:
         self.ends_at_eof = False  # what reads now takes Ctrl-D as its end; otherwise it is for detaching
         self._complete = complete
         self._partial = ""
+        self._greeted: Client | None = None
         self._position: dict[str, Any] = {}
         self._position_text = ""
         self._position_shown = True
@@ -83,18 +84,16 @@ class Talk:
         if item.kind == "line":
             return f"{item.data}\n"
         if item.kind == "attached":
-            self._position_shown = False
-            self._show_position()
-            self._prompt(prompt)
+            if item.client is not self._greeted:  # otherwise it came while something ran, and was told after that
+                self._position_shown = False
+                self._show_position()
+                self._prompt(prompt)
         elif item.kind == "eof" and self.ends_at_eof:
             return ""
         elif item.kind == "eof":
             self.detach()
         elif item.kind == "complete":
             self._send_completions(item.client, item.data)
-        elif item.kind == "notice":
-            item.client.send(telnet.text(f"*** {item.data}\n"))
-            self._prompt(prompt)
         return None
 
     # For whoever is attached
@@ -138,6 +137,7 @@ class Talk:
 
     def _prompt(self, prompt: str) -> None:
         if client := self.client:
+            self._greeted = client
             client.send(telnet.text(prompt) if client.by_hand else telnet.message("prompt", text=prompt))
 
     def _tell(self, kind: str, **fields: Any) -> None:

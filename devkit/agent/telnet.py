@@ -11,6 +11,7 @@ IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
 INTERRUPT, EOF, ABORT, SUSPEND, BREAK = 244, 236, 238, 237, 243
 GMCP, TIMING_MARK = 201, 6
 PREFIX = "devkit."
+KINDS = ("hello", "command", "complete", "columns", "eof")
 LONGEST_LINE = 1 << 16
 LONGEST_MESSAGE = 1 << 20
 
@@ -111,8 +112,9 @@ class Parser:
             data = json.loads(text or "{}")
         except (ValueError, RecursionError):
             return
-        if kind.startswith(PREFIX) and isinstance(data, dict):
-            found.append(Received(kind[len(PREFIX) :], data))
+        kind = kind.removeprefix(PREFIX) if kind.startswith(PREFIX) else ""
+        if kind in KINDS and isinstance(data, dict):  # others would pass for what telnet itself says
+            found.append(Received(kind, data))
 
 
 def message(kind: str, **fields: Any) -> bytes:

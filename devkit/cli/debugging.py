@@ -12,13 +12,14 @@ import click
 from devkit.cli.base import Project
 from devkit.cli.console import say, show, wants_colour
 from devkit.errors import DevkitError
+from devkit.model.editor import in_editor
 from devkit.services.debug import LIKE_AN_ID, Debugging, Paused, Sending, matching
 
 if TYPE_CHECKING:
     from devkit.cli.sent import Fate
     from devkit.debug.conversation import Outcome
 
-POLL_S = 0.02
+POLL_S = 0.005
 # Looking for those of plain workers means looking through all processes.
 PLAIN_POLL_S = 1.0
 EXIT_SIGNALLED = 128
@@ -91,6 +92,13 @@ class Debugger:
         for one in added:
             say(f"{breakpoint_line(one, one.line)}; devkit debug --clear removes it")
 
+    def in_editor(self, task: str, port: int, call: tuple[str, str, str | None] | None) -> int:
+        """Have the task wait for an editor; with `call`, its arguments as JSON and its queue, send it now."""
+        from devkit.cli.editor import prepare, run
+
+        prepare(self._debugging, task, port)
+        return run(self._debugging, task, *call) if call else 0
+
     def attach_to_address(self, host: str, port: int) -> int:
         """Attach to whatever listens there."""
         return self._result(self._attach(self._debugging.at_address(host, port), ""))
@@ -149,6 +157,8 @@ class Debugger:
         found = [one for one in self._debugging.paused() if one.key not in self._known]
         if task is not None:
             found = matching(found, task)
+        # Who waits for an editor is shown only to whoever asks for this very one.
+        found = [one for one in found if task is not None or not in_editor(one.session)]
         if found:
             return found
         plain = self._plain()
@@ -170,7 +180,9 @@ class Debugger:
         pause: Callable[[], None] = lambda: time.sleep(POLL_S),
     ) -> list[Paused]:
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
-        while not (found := look()) and not until():
+        if not (found := look()):
+            self._import_ahead()
+        while not found and not (found := look()) and not until():
             if deadline is not None and time.monotonic() > deadline:
                 raise DevkitError(
                     f"nothing paused within {self._timeout:g} s",
@@ -187,6 +199,13 @@ class Debugger:
             pause()
         return found
 
+    def _import_ahead(self) -> None:
+        """What attaching needs: there is nothing else to do while nothing is paused."""
+        import devkit.debug.attach
+
+        if devkit.debug.attach.on_terminal(self._commands):
+            import devkit.debug.console
+
     def _choose(self, found: list[Paused]) -> Paused:
         if len(found) == 1 or self._commands or not (sys.stdin.isatty() and sys.stdout.isatty()):
             return found[0]
@@ -199,8 +218,14 @@ class Debugger:
     def _attach(self, paused: Paused, task: str) -> "Outcome":
         from devkit.debug.attach import Attach
 
-        self._debugging.prepare()
         session = paused.session
+        if in_editor(session):
+            raise DevkitError(
+                f"{session.task} {session.why}: nobody else can attach to it",
+                looked=[f"its session: debugpy listens on {paused.host}:{session.port}"],
+                mend=["attach with the editor", f"without an editor from now on: devkit debug {session.task} --clear"],
+            )
+        self._debugging.prepare()
         return Attach(
             paused.host, session.port, session.token, session.task or task or "the task", self._commands,
             self._debugging.history, wants_colour(sys.stdout), say,

@@ -17,6 +17,11 @@ from devkit.errors import DevkitError
 WIDTH = 80
 
 
+def on_terminal(commands: Sequence[str] | None) -> bool:
+    """Whether somebody sits there who can be asked for commands."""
+    return commands is None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
 @dataclass(frozen=True)
 class Attach:
     """How to attach, and to what.
@@ -46,19 +51,19 @@ class Attach:
                 f"nobody listens on {self.host}:{self.port}: {error.strerror or error}",
                 mend=["see what is paused: devkit debug --list"],
             ) from error
-        on_terminal = self.commands is None and sys.stdin.isatty() and sys.stdout.isatty()
-        width = os.get_terminal_size().columns if on_terminal else WIDTH
+        prompts = on_terminal(self.commands)
+        width = os.get_terminal_size().columns if prompts else WIDTH
         plain = PlainDialogue(connection) if not self.token else None
         dialogue = plain or AgentDialogue(connection, self.token, width)
         if plain:
             self.say(plain.limits)
         try:
-            return await Conversation(dialogue, self._front(dialogue, on_terminal=on_terminal)).run()
+            return await Conversation(dialogue, self._front(dialogue, prompts=prompts)).run()
         finally:
             connection.close()
 
-    def _front(self, dialogue: Dialogue, *, on_terminal: bool) -> Front:
-        if not on_terminal:
+    def _front(self, dialogue: Dialogue, *, prompts: bool) -> Front:
+        if not prompts:
             return Script(self.commands, self.say, self.task)
         # While this is imported the debugger answers.
         from devkit.debug.console import Console
