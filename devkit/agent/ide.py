@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from celery import signals
 
 from ..model.breakpoint import Breakpoint
-from ..model.editor import ATTACHED, PORT, WAITS
+from ..model.editor import ATTACHED, HOST, PORT, WAITS
 from ..model.session import Session
 from ..store.sessions import PAUSED, process_started
 from .masking import call_text
@@ -26,7 +26,6 @@ from .masking import call_text
 if TYPE_CHECKING:
     from .debugging import Debugging
 
-HOST = "127.0.0.1"
 PORTS_TRIED = 50
 POLL_S = 0.1
 WAITING = "devkit: {name}[{id}] waits for an editor on {host}:{port}: attach with VS Code, or another client of DAP"
@@ -71,10 +70,14 @@ class Editors:
         from .debugging import current_call
 
         task, request = current_call() or (None, None)
-        if task is None or request is None or self._debugging.released() or not self._listen(port, task.name):
+        if task is None or request is None or self._debugging.released():
             return None
-        call = self._calls[threading.get_ident()] = Call(self._debugging, task, request, self._port)
-        call.begin(frame)
+        call = Call(self._debugging, task, request, frame)  # before debugpy: to load it counts for no time limit
+        if not self._listen(port, task.name):
+            call.end()
+            return None
+        self._calls[threading.get_ident()] = call
+        call.begin(self._port)
         return call
 
     def _listen(self, port: int, name: str) -> bool:
@@ -132,7 +135,7 @@ class Editors:
 class Call:
     """One call of a task that an editor looks into, in the thread that runs it."""
 
-    def __init__(self, debugging: "Debugging", task: Any, request: Any, port: int) -> None:
+    def __init__(self, debugging: "Debugging", task: Any, request: Any, frame: FrameType) -> None:
         from .debugging import _container
 
         self.task_id = request.id
@@ -145,12 +148,14 @@ class Call:
         self._keeping = threading.Lock()
         self._session = Session(
             id=request.id, task=task.name, task_id=request.id,
-            args=call_text(task.run, request.args or (), request.kwargs or {}), file="", line=0, function="",
+            args=call_text(task.run, request.args or (), request.kwargs or {}),
+            file=os.path.abspath(frame.f_code.co_filename), line=frame.f_lineno, function=frame.f_code.co_name,
             host=socket.gethostname(), container=_container(), pid=os.getpid(),
             pid_started=process_started(os.getpid()), main_pid=debugging._main_pid,
-            thread="" if self._is_main else self._thread.name, port=port, token=secrets.token_hex(16),
+            thread="" if self._is_main else self._thread.name, port=0, token=secrets.token_hex(16),
             since=time.time(), state=PAUSED, paused_s=0.0, why=WAITS,
         )  # fmt: skip
+        self._keep()
 
     @property
     def attached(self) -> bool:
@@ -159,14 +164,13 @@ class Call:
 
         return bool(debugpy.is_client_connected()) and not self._debugging.released()
 
-    def begin(self, frame: FrameType) -> None:
+    def begin(self, port: int) -> None:
         """Wait for an editor if none is there; the end of the worker ends the wait."""
         from .debugging import _say
 
-        file, function = os.path.abspath(frame.f_code.co_filename), frame.f_code.co_name
-        self._keep(file=file, line=frame.f_lineno, function=function)
+        self._keep(port=port)
         if not self.attached:
-            _say(WAITING.format(name=self._session.task, id=self.task_id, host=HOST, port=self._session.port))
+            _say(WAITING.format(name=self._session.task, id=self.task_id, host=HOST, port=port))
         while not self.attached and not self._debugging.released():
             if self._is_main:
                 self._debugging.while_waiting()

@@ -20,6 +20,8 @@ from devkit.cli.complete import tasks
 @click.option("--if", "condition", default="", metavar="EXPR", help="Pause at the --break only where this is true.")
 @click.option("--on-failure", is_flag=True, help="Pause TASK, or any, where it fails.")
 @click.option("--retries", is_flag=True, help="With --on-failure: also where it will be tried again.")
+@click.option("--ide", is_flag=True, help="Have TASK wait for an editor, as VS Code, and debug it there.")
+@click.option("--ide-port", type=click.IntRange(1, 65535), metavar="N", help="Its port; 5678 without it.")
 @click.option("--breakpoints", "list_breakpoints", is_flag=True, help="List the breakpoints.")
 @click.option("--clear", is_flag=True, help="Remove the breakpoints: all, or those of --break and TASK.")
 @click.option("-e", "--execute", "commands", multiple=True, metavar="CMD",
@@ -45,6 +47,8 @@ def debug(
     condition: str,
     on_failure: bool,
     retries: bool,
+    ide: bool,
+    ide_port: int | None,
     list_breakpoints: bool,
     clear: bool,
     commands: tuple[str, ...],
@@ -63,11 +67,15 @@ def debug(
 
     from devkit.cli.debugging import Debugger
     from devkit.errors import UsageError
+    from devkit.model.editor import PORT
 
+    call = args_json, kwargs_json, queue
     wrong = {
         "--run needs a TASK": run_it and task is None,
-        "--args, --kwargs and --queue belong to --run": (args_json, kwargs_json, queue) != ("[]", "{}", None)
-        and not run_it,
+        "--args, --kwargs and --queue belong to --run": call != ("[]", "{}", None) and not run_it,
+        "--ide needs a TASK": ide and task is None,
+        "--ide-port belongs to --ide": ide_port is not None and not ide,
+        "--ide goes without --break, --on-failure and --execute": ide and bool(places or on_failure or commands),
         "--if belongs to --break": bool(condition) and not places,
         "--retries belongs to --on-failure": retries and not on_failure,
         "--no-wait belongs to --break or --on-failure": no_wait and not (places or on_failure),
@@ -79,16 +87,16 @@ def debug(
     debugger = Debugger(Project(given, **flags), Path(given.directory or "."), commands or None, timeout)
     if listing or list_breakpoints:
         return debugger.list_paused(task, as_json=as_json) if listing else debugger.list_breakpoints(as_json=as_json)
-    if clear:
-        return debugger.clear(places, task)
-    if port:
-        return debugger.attach_to_address(host, port)
+    if clear or port:
+        return debugger.attach_to_address(host, port) if port and not clear else debugger.clear(places, task)
     if task is not None:
         debugger.check(task)
+    if ide and task is not None:
+        return debugger.in_editor(task, ide_port or PORT, call if run_it else None)
     if places or on_failure:
         debugger.set_breakpoints(places, condition, task, on_failure=on_failure, retries=retries)
         if no_wait:
             return 0
-    if run_it and task is not None:
-        return debugger.run(task, args_json, kwargs_json, queue, pause=not (places or on_failure))
-    return debugger.wait_and_attach(task)
+    if task is None or not run_it:
+        return debugger.wait_and_attach(task)
+    return debugger.run(task, *call, pause=not (places or on_failure))

@@ -84,6 +84,8 @@ def breakpoint_line(one: Breakpoint, now: int | None) -> str:
         place = f"{one.file}:{now}" if now else f"{one.file}:{one.line}, whose line is gone"
     elif one.kind == "task":
         place = f"first line of {one.task}"
+    elif one.kind == "ide":
+        place = f"first line of {one.task}, in an editor on port {one.port}"
     else:
         place = f"failures of {one.task or 'any task'}" + (", also those that are tried again" if one.retries else "")
     return f"breakpoint {one.number}: {place}" + (f" if {one.condition}" if one.condition else "")

@@ -2,6 +2,7 @@
 
 from .session import Session
 
+HOST = "127.0.0.1"
 PORT = 5678  # where editors look for a Python program without being told
 WAITS = "waits for an editor"
 ATTACHED = "in the editor"

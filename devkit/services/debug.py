@@ -18,6 +18,7 @@ from devkit.settings.load import Settings
 from devkit.settings.paths import Paths, make_data
 from devkit.stack.control import ask
 from devkit.store.breakpoints import Breakpoints, at_line, where_now
+from devkit.store.breakpoints import check as check_condition
 from devkit.store.sessions import PAUSED, Sessions
 
 LOCAL = "127.0.0.1"
@@ -119,6 +120,11 @@ class Debugging:
         """One that pauses the task, or any, where it fails."""
         return self._breakpoints.add(Breakpoint(0, "failure", task=task, retries=retries))
 
+    def set_for_editor(self, task: str, port: int) -> Breakpoint:
+        """One at which the task waits for an editor that attaches there. Raises UsageError."""
+        self.check(task)
+        return self._breakpoints.add(Breakpoint(0, "ide", task=task, port=port))
+
     def clear(self, places: Sequence[str], task: str | None, folder: Path) -> int:
         """Remove those at these places and of this task, or else all; returns how many there were."""
         wanted = {self._breakpoint(place, "", folder).place for place in places}
@@ -136,6 +142,7 @@ class Debugging:
                 name = str(file) if file.is_file() else found["file"]
                 return at_line(str(self.root), name, int(found["line"]), condition)
             self.check(place)
+            check_condition(condition)
             return Breakpoint(0, "task", task=place, condition=condition)
         except ValueError as error:
             raise UsageError(
