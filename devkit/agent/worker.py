@@ -16,19 +16,19 @@ import sys
 import threading
 import time
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import celery
 from celery import bootsteps, signals
-from celery.concurrency import solo, thread
 from celery.exceptions import TaskRevokedError
 from celery.worker import state
 
 from . import hurry
-from .debugging import Debugging
 from .describe import Problem, load_app
-from .standstill import Standstill
 from .zygote import Generation
+
+if TYPE_CHECKING:
+    from .debugging import Debugging
 
 CHECK_S = 0.05
 FULL_S = 0.005
@@ -39,6 +39,8 @@ def run(generation: Generation, order: "dict[str, Any]") -> None:
     """Import the app afresh and run the worker until it has been told to stop."""
     sys.argv = ["celery", *order["argv"]]
     celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported
+    from .debugging import Debugging
+
     debugging = Debugging(order["debug"])
     debugging.install()
     try:
@@ -68,7 +70,11 @@ def _be_brief() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
-def _handover_step(generation: Generation, debugging: Debugging) -> type:
+def _handover_step(generation: Generation, debugging: "Debugging") -> type:
+    from celery.concurrency import solo, thread
+
+    from .standstill import Standstill
+
     class Step(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no type hints
         """Listens to the generation's orders for as long as the consumer has a connection."""
 
@@ -107,7 +113,7 @@ def _handover_step(generation: Generation, debugging: Debugging) -> type:
 class Handover:
     """The end of a generation."""
 
-    def __init__(self, generation: Generation, consumer: Any, debugging: Debugging) -> None:
+    def __init__(self, generation: Generation, consumer: Any, debugging: "Debugging") -> None:
         self._generation = generation
         self._consumer = consumer
         self._debugging = debugging

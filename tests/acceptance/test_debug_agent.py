@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ POOLS = [
     pytest.param(["-P", "solo"], id="solo"),
     pytest.param(["-P", "threads", "-c", "2"], id="threads"),
 ]
+GREEN = [pytest.param(["-P", name, "-c", "2"], id=name) for name in ("gevent", "eventlet")]
 each_pool = pytest.mark.parametrize("pool", POOLS)
 each_way = pytest.mark.parametrize("by_hand", [True, False], ids=["telnet", "client"])
 
@@ -25,9 +27,11 @@ def worker(empty: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield made
 
 
-@each_pool
+@pytest.mark.parametrize("pool", [*POOLS, *GREEN])
 @each_way
 def test_a_dialogue(worker: Debugging, pool: list[str], by_hand: bool) -> None:
+    for name in {"gevent", "eventlet"}.intersection(pool):
+        pytest.importorskip(name)
     worker.start(*pool)
     result = worker.send("divide", 10, 4)
     session = worker.paused(result)
@@ -434,7 +438,8 @@ def test_the_broker_does_not_deliver_a_paused_task_again(worker: Debugging, pool
     session = worker.paused(result)
 
     def delivered_at() -> float:
-        return max(at for _, at in worker.broker.zrange("unacked_index", 0, -1, withscores=True))
+        found: Any = worker.broker.zrange("unacked_index", 0, -1, withscores=True)
+        return max(float(at) for _, at in found)
 
     first = delivered_at()
     wait_until(lambda: delivered_at() > first + 4)
