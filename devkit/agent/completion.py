@@ -15,7 +15,11 @@ LONGEST = 500  # characters before the cursor that are looked at: the search tak
 _WORD = re.compile(r"(?:(?:[^\W\d]\w*)\s*\.\s*)*(?:[^\W\d]\w*)?$")
 # Commands whose argument is an expression; the others take none, or a place in the code.
 EXPRESSIONS = ("p", "pp", "whatis", "source", "display", "undisplay", "debug", "args")
+ATTRIBUTES_IN_C = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _missing = object()
+# Asked in the usual way, a class may answer by its metaclass.
+_mro_of = type.__dict__["__mro__"].__get__
+_vars_of = type.__dict__["__dict__"].__get__
 
 
 def complete(
@@ -25,6 +29,8 @@ def complete(
     found = _WORD.search(text, max(0, len(text) - LONGEST))
     word = found.group() if found else ""
     start = len(text) - len(word)
+    if text[:start].rstrip().endswith("."):  # of a value that only running could tell
+        return len(text), []
     path, dot, beginning = word.rpartition(".")
     if dot:
         value = _value([part.strip() for part in path.split(".")], (names, more, vars(builtins)))
@@ -44,11 +50,8 @@ def complete(
 def attributes(value: Any) -> "set[str]":
     """The names of a value's attributes, as its dictionaries have them."""
     found: set[str] = set()
-    for kind in type(value).__mro__:
-        found.update(type.__getattribute__(kind, "__dict__"))
-    if isinstance(value, type):
-        for kind in type.__getattribute__(value, "__mro__"):
-            found.update(type.__getattribute__(kind, "__dict__"))
+    for kind in _kinds(value):
+        found.update(_vars(kind))
     found.update(_own(value))
     return {name for name in found if isinstance(name, str)}
 
@@ -67,25 +70,40 @@ def _attribute(value: Any, name: str) -> Any:
     own = _own(value)
     if name in own:
         return own[name]
-    kinds = type(value).__mro__
-    if isinstance(value, type):
-        kinds = (*type.__getattribute__(value, "__mro__"), *kinds)
-    for kind in kinds:
-        found = type.__getattribute__(kind, "__dict__").get(name, _missing)
-        if isinstance(found, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+    for kind in _kinds(value):
+        found = _vars(kind).get(name, _missing)
+        if type(found) in ATTRIBUTES_IN_C:
             try:  # a slot, or an attribute of a type written in C
                 return found.__get__(value)
             except Exception:
                 return _missing
         if found is not _missing:
-            runs_code = hasattr(type(found), "__get__") and not isinstance(found, (types.FunctionType, type))
-            return _missing if runs_code else found
+            is_plain = type(found) is types.FunctionType or issubclass(type(found), type)
+            runs_code = any("__get__" in _vars(one) for one in _mro(type(found)))
+            return _missing if runs_code and not is_plain else found
     return _missing
 
 
 def _own(value: Any) -> "Mapping[str, Any]":
-    try:
-        own = object.__getattribute__(value, "__dict__")
-    except Exception:
+    """The attributes that a value has itself; a class may have made `__dict__` something else."""
+    found = next((_vars(kind)["__dict__"] for kind in _mro(type(value)) if "__dict__" in _vars(kind)), None)
+    if type(found) not in ATTRIBUTES_IN_C:
         return {}
-    return own if isinstance(own, (dict, types.MappingProxyType)) else {}
+    own = found.__get__(value)  # type: ignore[union-attr]
+    return own if type(own) in (dict, types.MappingProxyType) else {}
+
+
+def _kinds(value: Any) -> "tuple[type, ...]":
+    """Where a value's attributes come from; isinstance() would ask the value for its class."""
+    kind = type(value)
+    return (*_mro(value), *_mro(kind)) if issubclass(kind, type) else _mro(kind)
+
+
+def _mro(kind: type) -> "tuple[type, ...]":
+    found: tuple[type, ...] = _mro_of(kind)
+    return found
+
+
+def _vars(kind: type) -> "Mapping[str, Any]":
+    found: Mapping[str, Any] = _vars_of(kind)
+    return found

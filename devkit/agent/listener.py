@@ -4,6 +4,7 @@ A thread of its own accepts and reads. A client that is devkit's own shows the s
 is one that stays silent at first. Whoever talks before being asked is neither.
 """
 
+import errno
 import hmac
 import os
 import selectors
@@ -122,6 +123,7 @@ class Listener:
         for kept in (self._server, self._wake, self._woken, *(client.socket for client in self._everyone())):
             with suppress(OSError):
                 kept.close()
+        self.client = None
 
     def _wake_up(self) -> None:
         with suppress(OSError):
@@ -271,8 +273,9 @@ def _listen(first_port: int) -> socket.socket:
             return server
         except OSError as error:
             server.close()
-            last = error
-    raise last
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, f"no free port from {first_port} on")
 
 
 _listeners: "weakref.WeakSet[Listener]" = weakref.WeakSet()

@@ -4,10 +4,15 @@ import inspect
 import re
 import reprlib
 from collections.abc import Mapping, Sequence
+from itertools import islice, zip_longest
 from typing import Any
 
 MASK = "***"
-_SECRET = re.compile(r"pass(?:word|wd|phrase)?$|passwd|secret|token|api_?key|credential|authoriz|private_?key", re.I)
+_SECRET = re.compile(
+    r"passw|pass_?phrase|pwd|(?:^|_)pass(?:$|_)|secret|token|api.?key|credential|authoriz|private.?key", re.I
+)
+LONGEST = 1000
+_name = type.__dict__["__name__"].__get__  # a metaclass may have another one
 
 
 class _Short(reprlib.Repr):
@@ -19,15 +24,20 @@ class _Short(reprlib.Repr):
         self.maxstring = self.maxother = 120
         self.maxlevel = 3
 
+    def repr1(self, value: Any, level: int) -> str:
+        if issubclass(type(value), dict):
+            return self.repr_dict(value, level)
+        return super().repr1(value, level)
+
     def repr_dict(self, value: "dict[Any, Any]", level: int) -> str:
-        masked = {key: _Masked() if is_secret(key) else item for key, item in list(value.items())[: self.maxdict + 1]}
-        return super().repr_dict(masked, level)
+        items = islice(dict.items(value), self.maxdict + 1)
+        return super().repr_dict({key: _Masked() if is_secret(key) else item for key, item in items}, level)
 
     def repr_instance(self, value: Any, level: int) -> str:
         try:
             return super().repr_instance(value, level)
         except BaseException as error:  # reprlib lets through what is no Exception
-            return f"<{type(value).__name__}: its repr raises {type(error).__name__}>"
+            return _no_repr(value, error)
 
 
 class _Masked:
@@ -44,28 +54,38 @@ def is_secret(name: object) -> bool:
 
 
 def short(value: Any) -> str:
-    """One line of text for any value."""
+    """One line of text for any value, which no terminal takes for a command."""
     try:
-        return _short.repr(value).replace("\n", "\\n")
+        text = _short.repr(value)
     except BaseException as error:
-        return f"<{type(value).__name__}: its repr raises {type(error).__name__}>"
+        text = _no_repr(value, error)
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: LONGEST + 1])
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def call_text(function: Any, args: "Sequence[Any]", kwargs: "Mapping[str, Any]") -> str:
     """The arguments of a call, each by its parameter's name where that is known: `x=10, password=***`."""
-    try:
-        bound = inspect.signature(function).bind_partial(*args, **kwargs)
-        named: list[tuple[str, Any]] = []
-        for name, value in bound.arguments.items():
-            kind = bound.signature.parameters[name].kind
-            if kind is inspect.Parameter.VAR_POSITIONAL:
-                named += [("", item) for item in value]
-            elif kind is inspect.Parameter.VAR_KEYWORD:
-                named += value.items()
-            else:
-                named.append((name, value))
-    except (TypeError, ValueError):
-        named = [("", item) for item in args] + list(kwargs.items())
+    named = [*zip_longest(_positional(function, len(args)), args, fillvalue=""), *kwargs.items()]
     return ", ".join(
-        (f"{name}=" if name else "") + (MASK if is_secret(name) else short(value)) for name, value in named
+        (f"{name}=" if name and not name.startswith("*") else "") + (MASK if is_secret(name) else short(value))
+        for name, value in named
     )
+
+
+def _positional(function: Any, count: int) -> "list[str]":
+    """The names of a function's first parameters; `*args` for those that it collects. The call need not fit."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except Exception:  # it may have to evaluate annotations
+        return []
+    found: list[str] = []
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            found += [f"*{parameter.name}"] * (count - len(found))
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            found.append(parameter.name)
+    return found[:count]
+
+
+def _no_repr(value: Any, error: BaseException) -> str:
+    return f"<{_name(type(value))}: its repr raises {_name(type(error))}>"

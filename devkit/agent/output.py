@@ -18,7 +18,11 @@ class Routed:
 
     def write(self, text: str) -> Any:
         talk = self._talks.get(threading.get_ident())
-        return talk.write(text) if talk and talk.client else self.stream.write(text)
+        if talk and talk.client:
+            return talk.write(text)
+        if talk and (begun := talk.take_back()):  # the rest of its line goes the other way
+            self.stream.write(begun)
+        return self.stream.write(text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:

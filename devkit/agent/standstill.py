@@ -30,7 +30,7 @@ class Standstill:
         self._give_back = give_back
         self._given_back_at = 0.0
         self._interval_s = TICK_S
-        self._granted: dict[str, float] = {}  # seconds by which a task's limits were put off, by its id
+        self._granted: dict[int, float] = {}  # seconds by which a task's limits were put off, by the pool's job
         self._ticked_at = time.monotonic()
 
     def begin(self) -> None:
@@ -84,15 +84,15 @@ class Standstill:
             self._given_back_at = now
             self._give_back()
 
-    def _owed(self, task_id: str) -> float:
+    def _owed(self, task_id: str, job: int) -> float:
         """The seconds that a task has been paused and that its limits have not been put off by yet."""
         paused = 0.0
         for session in self._sessions.of_task(task_id):
             now = time.time() - session.since if session.state == PAUSED else 0.0
             paused = max(paused, session.paused_s + now)
-        owed = paused - self._granted.get(task_id, 0.0)
+        owed = paused - self._granted.get(job, 0.0)
         if owed > 0:
-            self._granted[task_id] = paused
+            self._granted[job] = paused
         return max(owed, 0.0)
 
 
@@ -105,7 +105,7 @@ def _hold_time_limits(pool: Any, owed: Any) -> None:
 
     def later(job: Any, call: Any, hub: Any) -> bool:
         result = pool._cache.get(job)
-        seconds = owed(result.correlation_id) if result is not None else 0.0
+        seconds = owed(result.correlation_id, job) if result is not None else 0.0
         if seconds:
             pool._tref_for_id[job] = hub.call_later(seconds, call)
         return bool(seconds)

@@ -47,6 +47,11 @@ class Talk:
             client.send(telnet.text(whole + newline))
         return len(text)
 
+    def take_back(self) -> str:
+        """What was written and has not been sent, because its line is not complete."""
+        begun, self._partial = self._partial, ""
+        return begun
+
     def flush(self) -> None:
         """Nothing to do: what can be sent is sent."""
 

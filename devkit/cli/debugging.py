@@ -204,7 +204,9 @@ class Debugger:
         import devkit.debug.attach
 
         if devkit.debug.attach.on_terminal(self._commands):
-            import devkit.debug.console
+            from devkit.debug.console import warm_up
+
+            warm_up()
 
     def _choose(self, found: list[Paused]) -> Paused:
         if len(found) == 1 or self._commands or not (sys.stdin.isatty() and sys.stdout.isatty()):

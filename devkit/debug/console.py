@@ -1,6 +1,7 @@
 """The debugger's prompt on a terminal: history, completion, colours, statements of several lines."""
 
 import codeop
+import gc
 import os
 import re
 import sys
@@ -15,9 +16,10 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import FileHistory
+from prompt_toolkit.input.defaults import create_pipe_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.lexers import Lexer, PygmentsLexer
-from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output import ColorDepth, DummyOutput
 
 from devkit.debug.conversation import Front
 from devkit.debug.dialogue import Dialogue
@@ -140,6 +142,15 @@ class Console(Front):
                 buffer.insert_text(INDENT)
 
         return keys
+
+
+def warm_up() -> None:
+    """Do ahead of time what a first prompt needs: modules that are imported late, the grammar of Python, key tables."""
+    Paint(colour=True).code("pass")
+    with create_pipe_input() as keys:
+        keys.send_text("pass\r")
+        PromptSession[str](input=keys, output=DummyOutput(), lexer=_lexer()).prompt(ANSI("(Pdb) "))
+    gc.freeze()  # all of this stays
 
 
 class _LiveCompleter(Completer):

@@ -7,11 +7,13 @@ import json
 import os
 import socket
 from contextlib import suppress
+from urllib.parse import quote
 
 from ..model.session import Session
 from .files import make_private, replace
 
 PAUSED = "paused"
+GONE = -1.0
 
 
 class Sessions:
@@ -32,22 +34,19 @@ class Sessions:
 
     def get(self, session_id: str) -> "Session | None":
         """The session of exactly this id, whatever became of its process."""
-        try:
-            with open(self._path(session_id), encoding="utf-8") as file:
-                return Session.from_wire(json.load(file))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        return self._read(self._path(session_id))
 
     def of_task(self, task_id: str) -> "list[Session]":
         """All of one task: more than one where its threads are paused, too."""
-        ids = [name[: -len(".json")] for name in self._names() if name.startswith(task_id)]
-        return [session for session in map(self.get, ids) if session]
+        names = [name for name in self._names() if name.startswith(_name(task_id))]
+        found = [self._read(os.path.join(self.folder, name)) for name in names]
+        return [session for session in found if session and session.task_id == task_id]
 
     def all(self) -> "list[Session]":
         """Those of living processes, the longest paused first; what others left is cleared away."""
         found = []
         for name in self._names():
-            session = self.get(name[: -len(".json")])
+            session = self._read(os.path.join(self.folder, name))
             if session and is_alive(session):
                 found.append(session)
             elif session:
@@ -61,7 +60,19 @@ class Sessions:
             return []
 
     def _path(self, session_id: str) -> str:
-        return os.path.join(self.folder, f"{session_id.replace(os.sep, '_')}.json")
+        return os.path.join(self.folder, f"{_name(session_id)}.json")
+
+    def _read(self, path: str) -> "Session | None":
+        try:
+            with open(path, encoding="utf-8") as file:
+                return Session.from_wire(json.load(file))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+
+def _name(session_id: str) -> str:
+    """A task's id may be any text that its sender chose."""
+    return quote(session_id, safe="", errors="surrogatepass")
 
 
 def is_alive(session: Session) -> bool:
@@ -79,11 +90,12 @@ def is_alive(session: Session) -> bool:
 
 
 def process_started(pid: int) -> "float | None":
-    """When a process started, in ticks since the machine did; None where the system does not tell (not Linux)."""
+    """When a process started, in ticks since the machine did; GONE for one that has ended, though nobody may have asked
+    for its exit code yet; None where the system does not tell (not Linux)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The command, which comes second, is in parentheses and may hold any character.
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
-        return None
-    return None if fields[0] == b"Z" else float(fields[19])
+        return GONE if os.path.exists("/proc/self/stat") else None
+    return GONE if fields[0] == b"Z" else float(fields[19])
