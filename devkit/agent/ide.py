@@ -21,7 +21,9 @@ from ..model.breakpoint import Breakpoint
 from ..model.editor import ATTACHED, HOST, PORT, WAITS
 from ..model.session import Session
 from ..store.sessions import PAUSED, process_started
+from .calls import current_call
 from .masking import call_text
+from .surroundings import container, say
 
 if TYPE_CHECKING:
     from .debugging import Debugging
@@ -67,8 +69,6 @@ class Editors:
             sys.monitoring.set_events(sys.monitoring.DEBUGGER_ID, 0)
 
     def _begin(self, frame: FrameType, port: int) -> "Call | None":
-        from .debugging import current_call
-
         task, request = current_call() or (None, None)
         if task is None or request is None or self._debugging.released():
             return None
@@ -82,8 +82,6 @@ class Editors:
 
     def _listen(self, port: int, name: str) -> bool:
         """Start debugpy, at the first time; returns whether it runs."""
-        from .debugging import _say
-
         with self._starting:
             if self._port:
                 return True
@@ -93,16 +91,16 @@ class Editors:
             try:
                 self._port = _listen(port)
             except ImportError:
-                _say(MISSING.format(name=name, python=sys.executable))
+                say(MISSING.format(name=name, python=sys.executable))
                 return False
             except Exception as error:
-                _say(f"devkit: {name} runs on, without an editor: debugpy does not start: {error}")
+                say(f"devkit: {name} runs on, without an editor: debugpy does not start: {error}")
                 return False
             finally:
                 # It replaces both: the second one by one that warns of all others who trace.
                 sys.breakpointhook, sys.settrace = hook, settrace
             if self._port != port:
-                _say(f"devkit: port {port} is taken, debugpy listens on {self._port}")
+                say(f"devkit: port {port} is taken, debugpy listens on {self._port}")
             signals.task_prerun.connect(self._leave_alone, weak=False)
             signals.task_postrun.connect(self._ended, weak=False)
             return True
@@ -136,8 +134,6 @@ class Call:
     """One call of a task that an editor looks into, in the thread that runs it."""
 
     def __init__(self, debugging: "Debugging", task: Any, request: Any, frame: FrameType) -> None:
-        from .debugging import _container
-
         self.task_id = request.id
         self._debugging = debugging
         self._thread = threading.current_thread()
@@ -150,8 +146,8 @@ class Call:
             id=request.id, task=task.name, task_id=request.id,
             args=call_text(task.run, request.args or (), request.kwargs or {}),
             file=os.path.abspath(frame.f_code.co_filename), line=frame.f_lineno, function=frame.f_code.co_name,
-            host=socket.gethostname(), container=_container(), pid=os.getpid(),
-            pid_started=process_started(os.getpid()), main_pid=debugging._main_pid,
+            host=socket.gethostname(), container=container(), pid=os.getpid(),
+            pid_started=process_started(os.getpid()), main_pid=debugging.main_pid,
             thread="" if self._is_main else self._thread.name, port=0, token=secrets.token_hex(16),
             since=time.time(), state=PAUSED, paused_s=0.0, why=WAITS,
         )  # fmt: skip
@@ -166,11 +162,9 @@ class Call:
 
     def begin(self, port: int) -> None:
         """Wait for an editor if none is there; the end of the worker ends the wait."""
-        from .debugging import _say
-
         self._keep(port=port)
         if not self.attached:
-            _say(WAITING.format(name=self._session.task, id=self.task_id, host=HOST, port=port))
+            say(WAITING.format(name=self._session.task, id=self.task_id, host=HOST, port=port))
         while not self.attached and not self._debugging.released():
             if self._is_main:
                 self._debugging.while_waiting()
@@ -247,15 +241,13 @@ class Call:
             )
 
     def _keep(self, **changes: Any) -> None:
-        from .debugging import _say
-
         with self._keeping:
             self._session = replace(self._session, **changes)
             if not self._over.is_set():
                 try:
                     self._debugging.sessions.put(self._session)
                 except OSError as error:
-                    _say(f"devkit: {self._debugging.sessions.folder}: {error.strerror}: time limits go on")
+                    say(f"devkit: {self._debugging.sessions.folder}: {error.strerror}: time limits go on")
 
 
 def _hide(thread: threading.Thread) -> None:

@@ -170,7 +170,11 @@ class Listener:
         if is_another_user(connection) or len(self._waiting) >= MOST_WAITING:
             connection.close()
             return
-        client = Client(connection)
+        try:
+            client = Client(connection)
+        except OSError:  # it is gone already
+            connection.close()
+            return
         self._waiting.add(client)
         self._selector.register(connection, selectors.EVENT_READ, client)
 
@@ -202,6 +206,8 @@ class Listener:
                 self._hello(client, received.data)
             else:
                 client.alive = False  # it has not even read who is here
+        elif received.kind == "hello" and client.by_hand:
+            self._hello(client, received.data)  # late: it was taken for a human
         elif received.kind == "interrupt":
             self._interrupt()
         elif received.kind == "text":
@@ -244,7 +250,7 @@ class Listener:
         self._attach(client)
 
     def _attach(self, client: Client) -> None:
-        if self.client:
+        if self.client and self.client is not client:
             since = int(time.monotonic() - self.client.since)
             who = "telnet" if self.client.by_hand else "devkit debug"
             why = f"somebody is attached already, by {who}, for {since} s"

@@ -50,7 +50,8 @@ _short = _Short()
 
 def is_secret(name: object) -> bool:
     """Whether a value of this name is nobody's business."""
-    return isinstance(name, str) and _SECRET.search(name) is not None
+    text = name.decode(errors="replace") if isinstance(name, bytes) else name
+    return isinstance(text, str) and _SECRET.search(text) is not None
 
 
 def short(value: Any) -> str:
@@ -89,3 +90,11 @@ def _positional(function: Any, count: int) -> "list[str]":
 
 def _no_repr(value: Any, error: BaseException) -> str:
     return f"<{_name(type(value))}: its repr raises {_name(type(error))}>"
+
+
+def message_of(error: BaseException) -> str:
+    """An exception's message, whatever that does."""
+    try:
+        return str(error)[:500]
+    except Exception:
+        return "<its message cannot be had>"

@@ -29,6 +29,7 @@ class Talk:
         self._complete = complete
         self._partial = ""
         self._greeted: Client | None = None
+        self._greeted_as_devkit = False
         self._position: dict[str, Any] = {}
         self._position_text = ""
         self._position_shown = True
@@ -89,7 +90,8 @@ class Talk:
         if item.kind == "line":
             return f"{item.data}\n"
         if item.kind == "attached":
-            if item.client is not self._greeted:  # otherwise it came while something ran, and was told after that
+            # One that came while something ran was told after that; one that turned out to be devkit's is told anew.
+            if item.client is not self._greeted or item.client.by_hand is self._greeted_as_devkit:
                 self._position_shown = False
                 self._show_position()
                 self._prompt(prompt)
@@ -142,7 +144,7 @@ class Talk:
 
     def _prompt(self, prompt: str) -> None:
         if client := self.client:
-            self._greeted = client
+            self._greeted, self._greeted_as_devkit = client, not client.by_hand
             client.send(telnet.text(prompt) if client.by_hand else telnet.message("prompt", text=prompt))
 
     def _tell(self, kind: str, **fields: Any) -> None:

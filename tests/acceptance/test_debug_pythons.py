@@ -1,10 +1,8 @@
 """The debugger under the other Pythons that the project may run: pdb and tracing differ from one to the next."""
 
-import shutil
 import subprocess
 import sysconfig
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,14 +22,9 @@ from tests.acceptance.test_debug_agent import (  # noqa: F401
     test_several_lines_at_once_and_completion,
     test_several_tasks_at_once,
 )
+from tests.pythons import interpreter
 
 OTHERS = ("3.12", "3.13")
-
-
-def interpreter(version: str) -> str | None:
-    """An interpreter of this version, where pyenv keeps it or on PATH (where pyenv's shims may lead nowhere)."""
-    pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-    return str(pyenv[-1]) if pyenv else shutil.which(f"python{version}")
 
 
 @pytest.fixture(scope="session", params=OTHERS)

@@ -18,8 +18,15 @@ from devkit.model.breakpoint import Breakpoint
 from devkit.store.breakpoints import Breakpoints, at_line
 
 MONITORING: Any = getattr(sys, "monitoring", None)
-needs_tracing = pytest.mark.skipif(MONITORING is not None, reason="lines are watched, not traced")
-needs_monitoring = pytest.mark.skipif(MONITORING is None, reason="needs Python 3.12")
+
+
+def _only_if(condition: bool) -> Callable[[Callable[..., None]], Any]:
+    """For tests that make sense under some Pythons only; `test_other_pythons.py` runs this file under others."""
+    return lambda test: test if condition else None
+
+
+needs_tracing = _only_if(MONITORING is None)
+needs_monitoring = _only_if(MONITORING is not None)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs dnotify")
 
 Hits = list[tuple[str, str, int]]

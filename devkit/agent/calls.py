@@ -1,0 +1,60 @@
+"""What Celery runs in this process: which task in which thread, the tasks' code, and their failures."""
+
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from celery import _state
+from celery.app.trace import TraceInfo
+
+
+def current_call() -> "tuple[Any, Any] | None":
+    """The task that the worker runs in this thread, with its request; for a thread of the task's own: that of the only
+    task that runs at all."""
+    running = _stacks(_state._task_stack)
+    ident = _ident(_state._task_stack)
+    if ident not in running and len(running) == 1:
+        ident = next(iter(running))
+    task = running.get(ident)
+    request = _stacks(task.request_stack).get(ident) if task else None
+    return (task, request) if request else None
+
+
+def _stacks(stack: Any) -> "dict[Any, Any]":
+    """What is at the bottom of one of Celery's stacks, which each thread, or greenlet, has its own of."""
+    storage = getattr(getattr(stack, "_local", None), "__storage__", None)
+    if storage is None:  # with USE_FAST_LOCALS others cannot be looked into
+        return {_ident(stack): stack.stack[0]} if stack.stack else {}
+    return {ident: held["stack"][0] for ident, held in list(storage.items()) if held.get("stack")}
+
+
+def _ident(stack: Any) -> Any:
+    ask = getattr(stack, "__ident_func__", threading.get_ident)
+    return ask()
+
+
+def codes(app: Any, name: str) -> "list[CodeType]":
+    """The code of the tasks of this name, or whose dotted name ends in it."""
+    found = []
+    for full, task in app.tasks.items():
+        if f".{full}".endswith(f".{name}"):
+            # Celery wraps what is to be retried by itself, or takes pydantic's models.
+            function = inspect.unwrap(getattr(task, "_orig_run", task.run))
+            if code := getattr(getattr(function, "__func__", function), "__code__", None):
+                found.append(code)
+    return found
+
+
+def before_failures(call: "Callable[[Any, str, BaseException], None]") -> None:
+    """Have `call` called with the task, its state and the error, before Celery stores them."""
+    original = TraceInfo.handle_error_state
+
+    def handle_error_state(info: Any, task: Any, *args: Any, **kwargs: Any) -> Any:
+        if (error := sys.exc_info()[1]) is not None:
+            call(task, info.state, error)
+        return original(info, task, *args, **kwargs)
+
+    TraceInfo.handle_error_state = handle_error_state

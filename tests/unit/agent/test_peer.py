@@ -1,0 +1,115 @@
+"""Who is at the other end of a connection."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from devkit.agent import peer
+from devkit.agent.peer import is_another_user, looks_like_a_browser
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc/net/tcp")
+CONNECTS = """
+import encodings.idna, os, socket, sys  # that user may not be able to read what is imported later
+if os.getuid() != int(sys.argv[2]):
+    os.setuid(int(sys.argv[2]))
+one = socket.socket()
+one.connect(("127.0.0.1", int(sys.argv[1])))
+sys.stdin.read()
+"""
+NOBODY = 65534
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        yield server
+
+
+def connected(server: socket.socket, stack: ExitStack) -> tuple[socket.socket, socket.socket]:
+    """The near end and the far end."""
+    far = stack.enter_context(socket.create_connection(server.getsockname()))
+    return stack.enter_context(server.accept()[0]), far
+
+
+@needs_linux
+def test_this_user_may_come_in(server: socket.socket) -> None:
+    with ExitStack() as stack:
+        near = [connected(server, stack)[0] for _ in range(20)]
+        assert [is_another_user(one) for one in near] == [False] * 20
+
+
+@needs_linux
+@pytest.mark.parametrize("user", [NOBODY, os.getuid()])
+def test_a_process_of_another_user_may_not(server: socket.socket, user: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.getuid() and user == NOBODY:
+        pytest.skip("only root can start one")
+    command = [sys.executable, "-S", "-c", CONNECTS, str(server.getsockname()[1]), str(user)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        with server.accept()[0] as near:
+            assert is_another_user(near) == (user != os.getuid())
+            if user:  # and to that user, root
+                monkeypatch.setattr(os, "getuid", lambda: user)
+                assert not is_another_user(near)
+                monkeypatch.setattr(os, "getuid", lambda: user + 1)
+                assert is_another_user(near)
+            else:
+                monkeypatch.setattr(os, "getuid", lambda: 1000)
+                assert not is_another_user(near)
+        process.communicate()
+
+
+@needs_linux
+def test_whoever_is_gone_already_may_not(server: socket.socket) -> None:
+    with ExitStack() as stack:
+        near, far = connected(server, stack)
+        far.close()
+        assert is_another_user(near)
+        near.close()
+        assert is_another_user(near)
+
+
+def table_is(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(peer, "open", fail, raising=False)
+
+
+@pytest.mark.parametrize(("error", "refused"), [(FileNotFoundError(), False), (PermissionError(), True)])
+def test_where_the_system_does_not_tell(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch, error: OSError, refused: bool
+) -> None:
+    with ExitStack() as stack:
+        near, _ = connected(server, stack)
+        table_is(error, monkeypatch)
+        assert is_another_user(near) is refused
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1",
+        b"POST /x?y=1 HTTP/1.0",
+        b"OPTIONS * HTTP/1.1",
+        b"CONNECT localhost:6899 HTTP/1.1",
+        b"PRI * HTTP/2.0",
+        b"GET http://localhost:6899/ HTTP/1.1",
+        b"\x16\x03\x01\x02\0\x01",
+    ],
+)
+def test_a_browser(data: bytes) -> None:
+    assert looks_like_a_browser(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"p x", b"GET", b"GET /", b"p 'GET / HTTP/1.1'", b"where HTTP", b"p '\x16\x03'", b"\x16", b"get / http/1.1"],
+)
+def test_a_human(data: bytes) -> None:
+    assert not looks_like_a_browser(data)
