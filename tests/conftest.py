@@ -1,7 +1,7 @@
-"""For all tests: a redis-server from a wheel, which `make` installs where there is no other, counts as installed."""
+"""What all tests rely on."""
 
-import os
-import sys
-from pathlib import Path
+import signal
 
-os.environ["PATH"] += os.pathsep + str(Path(sys.executable).parent)
+# Started in the background, as by nohup, the tests and all that they start would ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

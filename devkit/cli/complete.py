@@ -37,3 +37,16 @@ def tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     names = status.tasks if status else ()
     short = [name.rpartition(".")[2] for name in names]
     return [name for name in [*short, *names] if name.startswith(incomplete)]
+
+
+def tasks_and_paused(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of tasks, and ids of those that are paused."""
+    from devkit.cli.base import Globals, Project
+    from devkit.services.debug import Debugging
+
+    try:
+        project = Project(ctx.obj if isinstance(ctx.obj, Globals) else Globals())
+    except DevkitError:
+        return []
+    ids = [one.session.id for one in Debugging(project.settings, project.paths).paused()]
+    return [*tasks(ctx, parameter, incomplete), *(one for one in ids if one.startswith(incomplete))]

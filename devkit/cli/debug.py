@@ -5,11 +5,11 @@ from typing import Any
 import click
 
 from devkit.cli.base import Globals, Project, flag, global_options, json_flag
-from devkit.cli.complete import tasks
+from devkit.cli.complete import tasks_and_paused
 
 
 @click.command()
-@click.argument("task", required=False, metavar="[TASK|ID]", shell_complete=tasks)
+@click.argument("task", required=False, metavar="[TASK|ID]", shell_complete=tasks_and_paused)
 @click.option("-l", "--list", "listing", is_flag=True, help="List the paused tasks, and the breakpoints.")
 @click.option("--run", "run_it", is_flag=True, help="Send TASK now, and attach when it pauses.")
 @click.option("--args", "args_json", default="[]", metavar="JSON", help="Its positional arguments, with --run.")

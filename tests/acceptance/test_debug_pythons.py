@@ -13,14 +13,10 @@ from tests.acceptance.harness import Project
 from tests.acceptance.test_debug_agent import (  # noqa: F401
     test_a_breakpoint_at_a_task_and_one_at_its_failure,
     test_a_breakpoint_without_editing_code_takes_effect_at_once_and_follows_its_line,
-    test_a_dialogue,
-    test_a_thread_of_the_task,
     test_continue_stops_at_the_next_breakpoint_and_those_set_at_the_prompt_are_kept,
     test_ctrl_c_stops_what_runs,
     test_q_ends_the_task_for_good,
-    test_recursion,
     test_several_lines_at_once_and_completion,
-    test_several_tasks_at_once,
 )
 from tests.pythons import interpreter
 
