@@ -18,8 +18,8 @@ from .talk import Released, Talk
 # Steps neither lead into these, nor back to them.
 MACHINERY = ["celery.*", "billiard.*", "kombu.*", "_devkit.*", "devkit.agent.*"]
 TASK_RUNNERS = ("celery.app.trace", "celery.app.autoretry", "celery.app.base", "celery.app.task")
-TRACING = ("bdb", "pdb", "fnmatch", __name__)
-OWN_PACKAGES = ("_devkit.", "devkit.agent.")
+TRACING = {"bdb", "pdb", __name__}
+SENDING = {f"{__package__}.{name}" for name in ("listener", "output", "pause", "talk")}
 CONTEXT_LINES = 6
 COMMANDS_HIDDEN = ("EOF", "run", "restart")
 
@@ -88,13 +88,17 @@ class Debugger(pdb.Pdb):
 
     def interrupt(self, frame: FrameType) -> None:
         """Somebody pressed Ctrl-C while this thread was in the frame: stop there."""
-        found: FrameType | None = frame
-        while found and _module(found) in TRACING:  # it was about to execute a line
-            found = found.f_back
-        if found is None or _module(found).startswith(OWN_PACKAGES):
-            self.set_step()  # it is sending something
+        at, found = frame, frame.f_back
+        inside = {_module(frame)}
+        while at is not self._bottom and found:  # it may be in the debugger's code, or in what that calls
+            if _module(at) in TRACING:
+                frame = found
+            at, found = found, found.f_back
+            inside.add(_module(at))
+        if inside & SENDING:
+            self.set_step()
         else:
-            self.stop_now(found, "interrupted", "interrupt")
+            self.stop_now(frame, "interrupted", "interrupt")
 
     def interrupt_from_outside(self, frame: FrameType) -> None:
         """The same, from another thread: stop at the next line, if there is any tracing in this one."""

@@ -233,6 +233,7 @@ class Debugging:
         project.write({"tasks.py": PROGRAM})
         self._client = Celery("client", broker=f"{url}/0", backend=f"{url}/1", set_as_current=False)
         self._people: list[Person] = []
+        self._sent: list[AsyncResult[Any]] = []
         self.broker = Redis.from_url(f"{url}/0")
 
     def start(self, *options: str) -> Foreground:
@@ -242,7 +243,9 @@ class Debugging:
         return worker
 
     def send(self, task: str, *args: object, **options: Any) -> "AsyncResult[Any]":
-        return self._client.send_task(f"tasks.{task}", args, **options)
+        result: AsyncResult[Any] = self._client.send_task(f"tasks.{task}", args, **options)
+        self._sent.append(result)
+        return result
 
     def sessions(self) -> list[Json]:
         """What is paused, from the files that the worker writes; the longest paused first."""
@@ -273,6 +276,8 @@ class Debugging:
     def close(self) -> None:
         for person in self._people:
             person.leaves()
+        for result in self._sent:
+            result.backend = None  # it would ask a Redis that is gone, whenever it is collected
         self._client.close()
         self.broker.close()
 

@@ -53,6 +53,7 @@ class Reloading:
         project.write({"tasks.py": WORKER})
         self.redis = Redis.from_url(f"{url}/1")
         self.broker = Redis.from_url(f"{url}/0")
+        self._sent: list[AsyncResult[Any]] = []
         self._client = Celery("client", broker=f"{url}/0", backend=f"{url}/1", set_as_current=False)
 
     def start(self, *options: str) -> Foreground:
@@ -68,7 +69,9 @@ class Reloading:
         self.project.write({"tasks.py": self.code})
 
     def send(self, task: str, *args: object, **options: Any) -> "AsyncResult[Any]":
-        return self._client.send_task(f"tasks.{task}", args, **options)
+        result: AsyncResult[Any] = self._client.send_task(f"tasks.{task}", args, **options)
+        self._sent.append(result)
+        return result
 
     def run(self, task: str = "version", *args: object) -> Any:
         """Send a task; returns its result."""
@@ -83,6 +86,8 @@ class Reloading:
         return int(self.redis.get(f"runs:{result.id}") or 0)
 
     def close(self) -> None:
+        for result in self._sent:
+            result.backend = None  # it would ask a Redis that is gone, whenever it is collected
         self._client.close()
         self.redis.close()
         self.broker.close()
