@@ -2,6 +2,8 @@
 
 import signal
 
-# Started in the background, as by nohup, the tests and all that they start would ignore Ctrl-C.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Started in the background or by nohup, the tests and all that they start would ignore these; a handler is not passed
+# on to other programs.
+for _signum in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_signum) is signal.SIG_IGN:
+        signal.signal(_signum, signal.default_int_handler if _signum == signal.SIGINT else lambda *_: None)
