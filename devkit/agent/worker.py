@@ -101,7 +101,7 @@ def _handover_step(generation: Generation, debugging: "Debugging") -> type:
 
         def stop(self, _: Any) -> None:
             # It is about to connect anew, for which it may have to wait: what it has not heard it must hear now.
-            self.handover.hear_without_broker()
+            self.handover.connection_lost()
 
         def register_with_event_loop(self, _: Any, hub: Any) -> None:
             # Here, before it consumes, is the last moment to find out that a newer generation is on its way.
@@ -162,6 +162,12 @@ class Handover:
             else:  # the worker's own thread does it between two looks for messages
                 self._consumer.call_soon(self.hear)
                 time.sleep(CHECK_S)
+
+    def connection_lost(self) -> None:
+        """Whoever was about to leave cannot wait for an event loop that may never come back."""
+        if self._leaving:
+            state.should_stop = 0
+        self.hear_without_broker()
 
     def hear_without_broker(self, *_: object) -> None:
         """A worker that tries to reach its broker has no loop that could hear, but looks whether it should stop."""
