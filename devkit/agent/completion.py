@@ -13,8 +13,6 @@ from typing import Any
 MOST = 200
 LONGEST = 500  # characters before the cursor that are looked at: the search takes the square of it
 _WORD = re.compile(r"(?:(?:[^\W\d]\w*)\s*\.\s*)*(?:[^\W\d]\w*)?$")
-# Commands whose argument is an expression; the others take none, or a place in the code.
-EXPRESSIONS = ("p", "pp", "whatis", "source", "display", "undisplay", "debug", "args")
 ATTRIBUTES_IN_C = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _missing = object()
 # Asked in the usual way, a class may answer by its metaclass.

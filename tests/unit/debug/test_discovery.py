@@ -37,10 +37,10 @@ def test_others(argv: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "near"),
-    [("/work/shop", True), ("/work/shop/backend", True), ("/work", True), ("/work/other", False), ("/work/sho", False)],
+    [("/srv/shop", True), ("/srv/shop/backend", True), ("/srv", True), ("/srv/other", False), ("/srv/sho", False)],
 )
 def test_what_is_of_the_project(folder: str, near: bool) -> None:
-    assert _is_near(Path(folder), Path("/work/shop")) is near
+    assert _is_near(Path(folder), Path("/srv/shop")) is near
 
 
 def test_there_are_none(tmp_path: Path) -> None:
