@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, cast
 
 from . import completion
-from .masking import short
+from .masking import message_of, short
 from .talk import Released, Talk
 
 # Steps neither lead into these, nor back to them.
@@ -78,7 +78,7 @@ class Debugger(pdb.Pdb):
             self.reset()
             self._bottom = self._stopped_at = None
         self.interaction(None if traceback else frame, traceback)
-        if self.quitting:
+        if self.quitting and traceback is None:  # otherwise it is about to fail anyway
             raise _quit()
         if traceback is not None or self._runs_freely():
             self._stopped_at = None
@@ -181,7 +181,7 @@ class Debugger(pdb.Pdb):
         super().user_return(frame, return_value)
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
-        self._event, self._headline = ("exception", f"{exc_info[0].__name__}: {exc_info[1]}"), ""
+        self._event, self._headline = ("exception", f"{exc_info[0].__name__}: {message_of(exc_info[1])}"), ""
         super().user_exception(frame, exc_info)
 
     def set_continue(self) -> None:

@@ -402,6 +402,23 @@ def test_a_breakpoint_at_a_task_and_one_at_its_failure(worker: Debugging, pool: 
         result.get(timeout=DEADLINE_S)
 
 
+def test_q_where_a_task_fails_lets_it_fail(worker: Debugging) -> None:
+    from devkit.model.breakpoint import Breakpoint
+    from devkit.store.breakpoints import Breakpoints
+
+    worker.project.write({"tasks.py": PLAIN})
+    worker.start("-c", "1")
+    Breakpoints(f"{worker.project.root}/.devkit/debug").add(Breakpoint(0, "failure"))
+
+    for _ in range(2):
+        result = worker.send("fails", 0)
+        person = worker.attach(worker.paused(result))
+        person.says("q")
+        assert person.told("ended")["state"] == "FAILURE"
+        with pytest.raises(ZeroDivisionError):
+            result.get(timeout=DEADLINE_S)
+
+
 def test_a_failure_that_is_tried_again_pauses_only_when_asked(worker: Debugging) -> None:
     from devkit.model.breakpoint import Breakpoint
     from devkit.store.breakpoints import Breakpoints
