@@ -17,10 +17,15 @@ def make_private(folder: str) -> None:
 
 def replace(path: str, text: str) -> None:
     """Write the file as a whole, mode 0600. Raises OSError."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: str, data: bytes) -> None:
+    """Write the file as a whole, mode 0600. Raises OSError."""
     fd, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):

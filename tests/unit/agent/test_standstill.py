@@ -2,8 +2,6 @@
 # mypy: disable-error-code="no-untyped-call, attr-defined"
 
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -227,26 +225,6 @@ def test_a_task_that_is_done_meanwhile_is_not_ended(limits: Limits, sessions: Se
 
 
 # --- Redis ---
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis that listens on a socket in a folder; its URL."""
-    server = shutil.which("redis-server") or shutil.which("valkey-server")
-    if not server:
-        pytest.skip("needs redis-server or valkey-server on PATH")
-    folder = tmp_path_factory.mktemp("redis", numbered=True)
-    path = folder / "redis.sock"
-    process = subprocess.Popen(
-        [server, "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", ""],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(path.exists)
-        yield f"redis+socket://{path}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.mark.parametrize("prefix", ["", "mine:"])

@@ -1,0 +1,126 @@
+"""A task that failed, with all that it takes to run it again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+SCHEMA = 1
+# What became of the task. Only RETRY comes again by itself; it is no failure yet.
+STATES = ("FAILURE", "REJECTED", "RETRY")
+# What a field's type is in JSON.
+KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "int": (int,), "bool": (bool,), "float": (int, float), "float | None": (int, float, type(None)),
+    "tuple[str, ...]": (list,), "dict[str, Any]": (dict,), "dict[str, str]": (dict,),
+}  # fmt: skip
+
+
+class Unreadable(ValueError):  # noqa: N818 - it says what the record is
+    """A record that is cut short, of a later version of devkit, or none at all; the message says which."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of the traceback; `own` is one of the project's own code, which alone has locals (short, masked)."""
+
+    file: str
+    line: int
+    function: str
+    module: str
+    source: str
+    own: bool
+    locals: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> Frame:
+        """Raises KeyError or TypeError for what is none."""
+        return cls(**{item.name: _typed(str(item.type), data[item.name]) for item in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One run of a task that failed. Times are seconds since the epoch.
+
+    `body` is the message's body as it arrived (args, kwargs and embed, by Celery's protocol 2), None where it was not
+    kept; `missing` says why then, and what would have kept it. `limits` names what about the arguments may not be as
+    it was. `call` is the arguments as text for people, secrets masked; `names` the parameters of the positional ones.
+    `exception` is the type's full name, without `builtins`. `revision` is the project's git commit, with `-dirty` where
+    it was edited since; empty where there is none.
+    """
+
+    id: str
+    task: str
+    state: str
+    retries: int
+    exception: str
+    message: str
+    traceback: str
+    frames: tuple[Frame, ...]
+    call: str
+    names: tuple[str, ...]
+    headers: dict[str, Any]
+    properties: dict[str, Any]
+    delivery_info: dict[str, Any]
+    content_type: str
+    content_encoding: str
+    failed_at: float
+    started_at: float | None
+    worker: str
+    revision: str
+    source: str = "recorded"  # or "result", or "file"
+    limits: tuple[str, ...] = ()
+    missing: str = ""
+    body: bytes | None = None
+
+    @property
+    def key(self) -> str:
+        """Tells this run from the task's other ones."""
+        return f"{self.id}:{self.retries}"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a failure, and not one of the runs before it."""
+        return self.state != "RETRY"
+
+    @property
+    def own_frame(self) -> Frame | None:
+        """The innermost frame of the project's own code."""
+        return next((frame for frame in reversed(self.frames) if frame.own), None)
+
+    @property
+    def pickled(self) -> bool:
+        """Whether reading the arguments may run any code."""
+        return "pickle" in self.content_type
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the arguments are there, and can be read without running code."""
+        return self.body is not None and not self.pickled
+
+    def to_wire(self) -> dict[str, Any]:
+        """As JSON values, all but the body."""
+        data = asdict(replace(self, body=None))
+        del data["body"]
+        return {"schema": SCHEMA, **data}
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any], body: bytes | None = None) -> Failure:
+        """Raises Unreadable for what is no failure, or one that a later version wrote."""
+        if not isinstance(data, dict) or type(data.get("schema")) is not int:
+            raise Unreadable("it is no record of a failure")
+        if data["schema"] != SCHEMA:
+            raise Unreadable(f"it has schema {data['schema']}, and this devkit reads {SCHEMA}: a newer devkit wrote it")
+        try:
+            given = {item.name: _typed(str(item.type), data[item.name]) for item in fields(cls) if item.name != "body"}
+        except (KeyError, TypeError) as error:
+            raise Unreadable(f"it is not whole: {error}") from None
+        return cls(**given, body=body)
+
+
+def _typed(kind: str, value: Any) -> Any:
+    """The value of a field of this type, from JSON. Raises KeyError or TypeError."""
+    if "Frame" in kind:
+        return tuple(Frame.from_wire(one) for one in value)
+    if not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "bool"):
+        raise TypeError(f"{value!r:.50} is not {kind}")
+    return tuple(value) if isinstance(value, list) else value
