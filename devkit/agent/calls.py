@@ -4,11 +4,13 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import CodeType
 from typing import Any
 
 from celery import _state
 from celery.app.trace import TraceInfo
+from celery.exceptions import Retry
 
 
 def current_call() -> "tuple[Any, Any] | None":
@@ -54,7 +56,34 @@ def before_failures(call: "Callable[[Any, str, BaseException], None]") -> None:
 
     def handle_error_state(info: Any, task: Any, *args: Any, **kwargs: Any) -> Any:
         if (error := sys.exc_info()[1]) is not None:
-            call(task, info.state, error)
+            call(task, info.state, cause(error))
         return original(info, task, *args, **kwargs)
 
     TraceInfo.handle_error_state = handle_error_state
+
+
+def describe_failures(describe: "Callable[[Any, BaseException], Any]") -> None:
+    """Have what `describe` makes of a task and its error go with it to the worker's main process, as `einfo.devkit`.
+
+    It has to be JSON values: there the error's frames are gone, and their values never were.
+    """
+    original = TraceInfo.handle_error_state
+
+    def handle_error_state(info: Any, task: Any, *args: Any, **kwargs: Any) -> Any:
+        error = sys.exc_info()[1]
+        described = None
+        if error is not None:
+            with suppress(Exception):  # the project's own values had a part in it
+                described = describe(task, cause(error))
+        einfo = original(info, task, *args, **kwargs)
+        if einfo is not None:
+            einfo.devkit = described
+        return einfo
+
+    TraceInfo.handle_error_state = handle_error_state
+
+
+def cause(error: BaseException) -> BaseException:
+    """The error for which a task is to be tried again, where it is."""
+    found = getattr(error, "exc", None) if isinstance(error, Retry) else None
+    return found if isinstance(found, BaseException) and found.__traceback__ else error

@@ -82,9 +82,6 @@ class Debugging:
     def _failing(self, task: Any, state: str, error: BaseException) -> None:
         """A task is about to be marked as failed, or to be tried again."""
         wanted = self._watched and self._watched.failure_wanted(task.name, state)
-        cause = getattr(error, "exc", None)
-        if isinstance(cause, BaseException) and cause.__traceback__:  # celery.exceptions.Retry
-            error = cause
         traceback = error.__traceback__
         if wanted and traceback and not isinstance(error, bdb.BdbQuit):
             last = traceback

@@ -1,16 +1,14 @@
 """Values as text that people may see: never long, never failing, and without what is secret by its name."""
 
 import inspect
-import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Any
 
-MASK = "***"
-_SECRET = re.compile(
-    r"passw|pass_?phrase|pwd|(?:^|_)pass(?:$|_)|secret|token|api.?key|credential|authoriz|private.?key", re.I
-)
+from ..model.secret import MASK, is_secret
+
+__all__ = ["MASK", "call_text", "is_secret", "message_of", "positional", "short"]
 LONGEST = 1000
 _name = type.__dict__["__name__"].__get__  # a metaclass may have another one
 
@@ -48,12 +46,6 @@ class _Masked:
 _short = _Short()
 
 
-def is_secret(name: object) -> bool:
-    """Whether a value of this name is nobody's business."""
-    text = name.decode(errors="replace") if isinstance(name, bytes) else name
-    return isinstance(text, str) and _SECRET.search(text) is not None
-
-
 def short(value: Any) -> str:
     """One line of text for any value, which no terminal takes for a command."""
     try:
@@ -66,14 +58,14 @@ def short(value: Any) -> str:
 
 def call_text(function: Any, args: "Sequence[Any]", kwargs: "Mapping[str, Any]") -> str:
     """The arguments of a call, each by its parameter's name where that is known: `x=10, password=***`."""
-    named = [*zip_longest(_positional(function, len(args)), args, fillvalue=""), *kwargs.items()]
+    named = [*zip_longest(positional(function, len(args)), args, fillvalue=""), *kwargs.items()]
     return ", ".join(
         (f"{name}=" if name and not name.startswith("*") else "") + (MASK if is_secret(name) else short(value))
         for name, value in named
     )
 
 
-def _positional(function: Any, count: int) -> "list[str]":
+def positional(function: Any, count: int) -> "list[str]":
     """The names of a function's first parameters; `*args` for those that it collects. The call need not fit."""
     try:
         parameters = inspect.signature(function).parameters.values()

@@ -75,13 +75,13 @@ def _follow(app: Any, result: Any, tell: Callable[..., None]) -> None:
         raise Problem("no result backend")
     started = time.monotonic()
     asked_for_worker = False
-    last: Any = None
+    last = None
     while True:
         # One read: the attributes of a result each ask again, and may disagree.
         meta = result._get_task_meta()
         if meta["status"] in ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED"):
             break
-        now = (meta["status"], meta.get("result"))
+        now = (meta["status"], repr(meta.get("result")))  # an error is another object each time
         if now != last and meta["status"] not in ("PENDING", "STARTED"):
             tell(state=meta["status"], info=meta.get("result"))
         last = now

@@ -39,6 +39,7 @@ def run(generation: Generation, order: "dict[str, Any]") -> None:
     """Import the app afresh and run the worker until it has been told to stop."""
     sys.argv = ["celery", *order["argv"]]
     celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported
+    from . import recorder
     from .debugging import Debugging
 
     debugging = Debugging(order["debug"])
@@ -50,6 +51,7 @@ def run(generation: Generation, order: "dict[str, Any]") -> None:
     if generation.stale():
         return
     debugging.watch(app, order["root"])
+    recorder.install(app, order["root"], **order["failures"])
     generation.imported()
     if generation.number > 1:
         _be_brief()
@@ -295,6 +297,8 @@ class Handover:
         from billiard.einfo import ExceptionInfo
         from billiard.exceptions import WorkerLostError
 
+        from . import recorder
+
         if not self._draining:
             self._drain()
         running = self._running()
@@ -304,6 +308,7 @@ class Handover:
             except WorkerLostError:
                 request.on_failure(ExceptionInfo(), return_ok=False)
         self._generation.tell(abandoned=[f"{request.name}[{request.id}]" for request in running[:NAMES_TOLD]])
+        recorder.flush()
         self._later(lambda: os.killpg(0, signal.SIGKILL))  # the acknowledgements go out before
 
 

@@ -67,7 +67,20 @@ class WorkerPlan:
             "argv": ["-A", str(app), *quiet, "worker", *worker_options(settings.options), *self._arguments, "-n", node],
             "debug": os.fspath(debug_folder(settings)),
             "root": os.fspath(settings.root),
+            "failures": failures_order(settings),
         }
+
+
+def failures_order(settings: Settings) -> dict[str, Any]:
+    """How a worker keeps what fails: the folder for an app without a Redis, and how much."""
+    options = settings.options
+    limits = [options.failures_count, options.failures_days, options.failures_mb]
+    return {"folder": os.fspath(failures_folder(settings)), "limits": limits}
+
+
+def failures_folder(settings: Settings) -> Path:
+    """Where workers note where they keep failures, and the store of those that have no Redis."""
+    return settings.root / Path(settings.options.data_dir).expanduser() / "failures"
 
 
 def debug_folder(settings: Settings) -> Path:

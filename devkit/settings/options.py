@@ -57,6 +57,9 @@ class Options:
     api_drain_timeout: float = _option(
         10.0, "seconds that a stream or WebSocket may go on in the API's old generation after a reload", POSITIVE
     )
+    failures_count: int = _option(1000, "how many failed tasks are kept, to be replayed", POSITIVE)
+    failures_days: float = _option(14.0, "for how many days", POSITIVE)
+    failures_mb: float = _option(100.0, "and in how many megabytes, their arguments included", POSITIVE)
     env_file: str | None = _option(None, "a file of environment variables, besides .env")
     timeout: float = _option(60.0, "seconds that a service may take to become ready", POSITIVE)
     data_dir: str = _option(".devkit", "where logs and data are kept")
