@@ -90,7 +90,7 @@ class Failure:
     @property
     def pickled(self) -> bool:
         """Whether reading the arguments may run any code."""
-        return "pickle" in self.content_type
+        return any(name in self.content_type for name in ("pickle", "python-serialize"))
 
     @property
     def replayable(self) -> bool:
