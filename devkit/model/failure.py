@@ -123,4 +123,7 @@ def _typed(kind: str, value: Any) -> Any:
         return tuple(Frame.from_wire(one) for one in value)
     if not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "bool"):
         raise TypeError(f"{value!r:.50} is not {kind}")
+    if kind in ("tuple[str, ...]", "dict[str, str]"):
+        for item in value if isinstance(value, list) else value.values():
+            _typed("str", item)
     return tuple(value) if isinstance(value, list) else value
