@@ -50,3 +50,15 @@ def tasks_and_paused(ctx: click.Context, parameter: click.Parameter, incomplete:
         return []
     ids = [one.session.id for one in Debugging(project.settings, project.paths).paused()]
     return [*tasks(ctx, parameter, incomplete), *(one for one in ids if one.startswith(incomplete))]
+
+
+def recent_ids(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Ids of tasks that failed, as far as their store is known without importing the project."""
+    from devkit.cli.base import Globals, Project
+    from devkit.services.failures import Failures
+
+    try:
+        project = Project(ctx.obj if isinstance(ctx.obj, Globals) else Globals())
+        return Failures(project.settings, project.paths).quick_ids(incomplete)
+    except DevkitError:
+        return []

@@ -12,9 +12,12 @@ from devkit.cli.base import Globals, global_options
 from devkit.cli.console import error_text, say, wants_colour
 from devkit.cli.debug import debug
 from devkit.cli.down import down
+from devkit.cli.failures import failures
 from devkit.cli.logs import logs
+from devkit.cli.replay import replay
 from devkit.cli.restart import restart
 from devkit.cli.run import run
+from devkit.cli.show import show
 from devkit.cli.status import status
 from devkit.cli.up import up
 from devkit.cli.worker import worker
@@ -33,7 +36,7 @@ def cli(ctx: click.Context) -> None:
     ctx.ensure_object(Globals)
 
 
-for command in (up, down, status, logs, restart, run, debug, worker, api):
+for command in (up, down, status, logs, restart, run, debug, failures, show, replay, worker, api):
     cli.add_command(command)
 
 

@@ -83,6 +83,19 @@ def masked(url: str) -> str:
     return re.sub(r"(://[^:/@;]*:)[^;]*@", r"\1***@", url)
 
 
+def is_local(url: str) -> bool:
+    """Whether what is at this address is on this machine, as far as its name tells."""
+    try:
+        host = urlsplit(url).hostname or ""
+        addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, None)} if host else set()
+    except (ValueError, OSError):
+        return False
+    import psutil
+
+    own = {address.address for interface in psutil.net_if_addrs().values() for address in interface}
+    return not addresses - own - set(LOOPBACK) or all(address.startswith("127.") for address in addresses)
+
+
 def _belongs_to_another_stack(url: str, data: Path) -> str:
     """Why this Redis is not meant: it is the one that devkit embedded for another project on this machine.
 

@@ -251,7 +251,7 @@ class _Eyes:
                 before.close()  # not earlier: nothing may change unseen
 
         self._watcher = Watcher(
-            Watched(tuple(_outermost(self._roots)), tuple(self._files), tuple(globs)),
+            Watched(tuple(outermost(self._roots)), tuple(self._files), tuple(globs)),
             lambda paths, at: self._inbox.put(Changed(tuple(paths), at)),
             ready,
             poll=poll,
@@ -295,7 +295,8 @@ def settings_files(settings: Settings) -> tuple[Path, ...]:
     return (settings.root / ".env", settings.root / "pyproject.toml", *asked)
 
 
-def _outermost(folders: Sequence[Path]) -> list[Path]:
+def outermost(folders: Sequence[Path]) -> list[Path]:
+    """Without those that lie in others of them."""
     return [folder for folder in folders if not any(folder != other and other in folder.parents for other in folders)]
 
 

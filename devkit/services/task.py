@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
-from devkit.model.status import StackStatus
 from devkit.services.app import problem_error
 from devkit.services.base import AGENT
 from devkit.services.broker import masked
-from devkit.services.python import find_python
-from devkit.settings.discover import AppRef, find_celery, resolve_celery
+from devkit.services.target import find_target
+from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
-from devkit.stack.control import ask
 
 
 def send(
@@ -32,19 +30,16 @@ def send(
 
     Raises UsageError for a task or arguments that do not exist or fit, DevkitError where it cannot be sent.
     """
-    options = settings.options
-    app = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
-    answer = ask(paths.socket, ask="status")
-    late = (StackStatus.from_wire(answer).environ or {}) if answer else {}
+    target = find_target(settings, paths)
+    app = target.app
     order = {
         "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),
         "queue": queue, "wait": wait, "task_id": task_id,
     }  # fmt: skip
-    python = find_python(settings.root, options.python, settings.environ)
     with subprocess.Popen(
-        [python, str(AGENT), "send"],
+        [target.python, str(AGENT), "send"],
         cwd=app.folder,
-        env={**settings.environ, **late},
+        env=target.environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -7,7 +7,7 @@ import pytest
 from devkit import __version__
 from tests.acceptance.harness import DEVKIT, PYTHON, Project
 
-COMMANDS = ["up", "down", "status", "logs", "restart", "run"]
+COMMANDS = ["up", "down", "status", "logs", "restart", "run", "debug", "failures", "show", "replay"]
 
 
 def complete(project: Project, line: str) -> list[str]:

@@ -1,0 +1,226 @@
+"""How failed tasks look: in a table, and as JSON."""
+
+import json
+import shutil
+import sys
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING, Any
+
+from devkit.cli.console import wants_colour
+from devkit.cli.paused import ago
+from devkit.debug.render import Paint
+from devkit.model.failure import Failure
+from devkit.model.secret import MASK, is_secret
+
+if TYPE_CHECKING:
+    from devkit.services.failures import Found
+
+SHORT_ID = 8
+LONG_AGO_S = 86400
+GAP = "  "
+# What message and arguments need: a table with less room for them does without the worker, then without the retries.
+ENOUGH_FOR_WHAT = 50
+LEAST_FOR_WHAT = 24
+
+
+def failures_json(failures: Sequence[Failure]) -> str:
+    """One document; the failures need their bodies."""
+    return json.dumps([_document(failure) for failure in failures], indent=2)
+
+
+def _document(failure: Failure) -> dict[str, Any]:
+    args, kwargs = masked_arguments(failure)
+    return {
+        "id": failure.id,
+        "task": failure.task,
+        "failed_at": iso(failure.failed_at),
+        "exception": failure.exception,
+        "message": failure.message,
+        "args": args,
+        "kwargs": kwargs,
+        "retries": failure.retries,
+        "worker": failure.worker,
+        "replayable": failure.replayable,
+        "source": failure.source,
+    }
+
+
+def masked_arguments(failure: Failure) -> tuple[list[Any] | None, dict[str, Any] | None]:
+    """The arguments as JSON values, secrets masked; None and None where they are not known, or no JSON."""
+    if failure.body is None or failure.content_type != "application/json":
+        return None, None
+    try:
+        args, kwargs = json.loads(failure.body.decode(failure.content_encoding or "utf-8"))[:2]
+        names = [*failure.names, *[""] * len(args)]
+        return [masked(value, name) for value, name in zip(args, names, strict=False)], masked(dict(kwargs))
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None, None
+
+
+def masked(value: Any, name: object = "") -> Any:
+    """A JSON value without what is secret by its name."""
+    if is_secret(name):
+        return MASK
+    if isinstance(value, dict):
+        return {key: masked(item, key) for key, item in value.items()}
+    return [masked(item) for item in value] if isinstance(value, list) else value
+
+
+def iso(at: float) -> str:
+    """A point in time, as other programs read it."""
+    return _date(at).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _date(at: float) -> datetime:
+    """The date, here; for what is none, as only a broken record has it, the first one of all."""
+    try:
+        return datetime.fromtimestamp(at).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0).astimezone()
+
+
+def when(at: float, now: float) -> str:
+    """A point in time, as people say it."""
+    if abs(now - at) < LONG_AGO_S:  # another machine's clock may be ahead
+        return f"{ago(now - at)} ago"
+    return clock(at)[: -len(":00")]
+
+
+def clock(at: float) -> str:
+    """A point in time, here."""
+    return f"{_date(at):%Y-%m-%d %H:%M:%S}"
+
+
+def plain(text: str, *, lines: bool = False) -> str:
+    """The text without what a terminal takes for a command; with `lines`, its line ends and tabs stay."""
+    kept = "\n\t" if lines else ""
+    return "".join(char if char.isprintable() or char in kept else repr(char)[1:-1] for char in text)
+
+
+def what(failure: Failure) -> str:
+    """The exception and its message, on one line."""
+    return plain(": ".join(filter(None, [failure.exception.rpartition(".")[2], " ".join(failure.message.split())])))
+
+
+def results_read(read: int, of: int | None) -> None:
+    """How far the search through stored results is, on one line that the next one replaces."""
+    if sys.stderr.isatty():
+        total = f" of {of:,}" if of else ""
+        print(f"\r{read:,}{total} results read\x1b[K", end="\r", file=sys.stderr, flush=True)  # noqa: T201 - no whole line
+
+
+def looked_at(where: str, found: "Found") -> str:
+    """Where the failures were looked for, and what of it is left out, and why."""
+    text = f"looked at the records in {where}"
+    if problem := found.problem:
+        mend = f" (mend: {'; '.join(problem.mend)})" if problem.mend else ""
+        return f"{text}; there are none, and stored results cannot be read: {problem.what}{mend}"
+    if not (results := found.results):
+        return text
+    counts = {
+        "that cannot be read": results.unreadable,
+        "of tasks that never ran": results.never_ran,
+        "without a task's name": results.nameless,
+    }
+    out = ", ".join(f"{count:,} {which}" for which, count in counts.items() if count)
+    return f"{text} and at {results.read:,} results in {results.where}" + (f"; left out: {out}" if out else "")
+
+
+def short_ids(ids: Collection[str]) -> dict[str, str]:
+    """The beginning of each, long enough to tell it from the others."""
+    ordered = sorted(set(ids))
+    shared = [_shared(one, other) for one, other in pairwise(ordered)]
+    lengths = [max(SHORT_ID, before + 1, after + 1) for before, after in zip([0, *shared], [*shared, 0], strict=True)]
+    return {one: one[:length] for one, length in zip(ordered, lengths, strict=False)}
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False)))
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """The end of each dotted name, long enough to tell it from the others."""
+    found = {}
+    for name in names:
+        parts, count = name.split("."), 1
+        while count < len(parts) and any(
+            other != name and other.split(".")[-count:] == parts[-count:] for other in names
+        ):
+            count += 1
+        found[name] = ".".join(parts[-count:])
+    return found
+
+
+def columns() -> int | None:
+    """The terminal's width; None where standard output is none, so that nothing is to be cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def failures_table(failures: Sequence[Failure], now: float) -> str:
+    """One line each, as wide as the terminal."""
+    ids, names = short_ids([one.id for one in failures]), short_names([one.task for one in failures])
+    table = {
+        "id": [plain(ids[one.id]) for one in failures],
+        "when": [when(one.failed_at, now) for one in failures],
+        "task": [plain(names[one.task]) for one in failures],
+        "exception": [what(one) for one in failures],
+        "arguments": [plain(one.call) for one in failures],
+        "retries": [str(one.retries) for one in failures],
+        "worker": [plain(one.worker) for one in failures],
+    }
+    paint = Paint(colour=wants_colour(sys.stdout))
+    widths = _widths({heading: max(map(cells, [heading, *column])) for heading, column in table.items()}, columns())
+    lines = [paint.bold(GAP.join(fit(heading, width) for heading, width in widths.items()).rstrip())]
+    styles = {"id": paint.mark, "when": paint.dim, "exception": paint.bad, "worker": paint.dim}
+    for row in zip(*(table[heading] for heading in widths), strict=True):
+        shown = []
+        for (heading, width), text in zip(widths.items(), row, strict=True):
+            padded = fit(text, width, right=heading == "retries")
+            shown.append(styles.get(heading, str)(padded) if text else padded)
+        lines.append(GAP.join(shown).rstrip())
+    return "\n".join(lines)
+
+
+def _widths(natural: dict[str, int], room: int | None) -> dict[str, int]:
+    """How wide each column becomes, so that all fit: first the worker gives way, then the retries,
+    then arguments and message do."""
+    if room is None or _total(natural) <= room:
+        return natural
+    widths = dict(natural)
+    wanted = natural["exception"] + natural["arguments"]
+    left = room - _total(widths) + wanted
+    for dispensable in ("worker", "retries"):
+        if left < min(wanted, ENOUGH_FOR_WHAT):
+            left += widths.pop(dispensable) + len(GAP)
+    left = max(left, LEAST_FOR_WHAT)
+    if left < wanted:
+        arguments = min(natural["arguments"], max(left // 3, left - natural["exception"]))
+        widths |= {"exception": left - arguments, "arguments": arguments}
+    return widths
+
+
+def _total(widths: dict[str, int]) -> int:
+    return sum(widths.values()) + len(GAP) * (len(widths) - 1)
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """The text in exactly so many columns: cut, or filled up."""
+    if (missing := width - cells(text)) >= 0:
+        return " " * missing + text if right else text + " " * missing
+    if text.isascii():
+        return text[: width - 1] + "…"
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, width - 1) + "…"

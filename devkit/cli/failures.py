@@ -1,0 +1,68 @@
+"""`devkit failures`: the tasks that failed, the newest first."""
+
+from typing import Any
+
+import click
+
+from devkit.cli.base import Globals, Project, flag, global_options, json_flag
+from devkit.cli.complete import tasks
+
+
+@click.command()
+@click.argument("task", required=False, shell_complete=tasks)
+@click.option("--since", metavar="WHEN", help="Only those since then: 45s, 30m, 2h or 1d ago, or a date and time.")
+@click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="At most so many; 20 without it.")
+@click.option("--results", is_flag=True, help="Look through the stored results, too, as those of other workers.")
+@click.option("--allow-pickle", is_flag=True, help="Read pickled results: that may run any code that is in them.")
+@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
+@flag("broker", "--broker", metavar="URL")
+@flag("result_backend", "--result-backend", metavar="URL")
+@json_flag
+@global_options
+@click.pass_obj
+def failures(
+    given: Globals,
+    /,
+    task: str | None,
+    since: str | None,
+    limit: int,
+    results: bool,
+    allow_pickle: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """List the tasks that failed, the newest first; of one task, with TASK.
+
+    TASK is a task's name, or a dotted end of it that only one has: divide for sample_app.tasks.divide.
+    """
+    import time
+
+    from devkit.cli.console import say, show
+    from devkit.cli.failed import failures_json, failures_table, looked_at, results_read, short_ids
+    from devkit.cli.moments import moment
+    from devkit.services.failures import Failures
+
+    now = time.time()
+    after = moment(since, now) if since else 0.0
+    project = Project(given, **flags)
+    known = Failures(project.settings, project.paths)
+    found = known.search(
+        task or "", after, limit, results=results, allow_pickle=allow_pickle, bodies=as_json, progress=results_read
+    )
+    listed = found.failures
+    if results or not listed or found.results:
+        say(looked_at(known.where, found))
+    if known.unreadable:
+        say(f"left out: {known.unreadable} records that cannot be read")
+    if as_json:
+        show(failures_json(listed))
+    elif listed:
+        show(failures_table(listed, now))
+        one = short_ids([failure.id for failure in listed])[listed[0].id]
+        more = f"; --limit {limit * 5} shows more" if len(listed) == limit else ""
+        say(f"devkit show {one} shows one whole, devkit replay {one} runs it again{more}")
+    if not listed:
+        say(f"no failure{f' of {task}' if task else ''}{f' since {since}' if since else ''}")
+        if task and found.tasks:
+            say(f"tasks that failed: {', '.join(found.tasks)}")
+    return 0

@@ -1,0 +1,258 @@
+"""The steps of `devkit replay`: which failures, what is done with them, and what comes of it."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from devkit.cli import verdict
+from devkit.cli.base import Project
+from devkit.cli.console import error_text, say, show, wants_colour
+from devkit.cli.moments import moment
+from devkit.cli.replay_options import Request
+from devkit.cli.sent import json_option
+from devkit.errors import DevkitError, UsageError
+from devkit.model.failure import Failure, Unreadable
+from devkit.replay.case import load
+from devkit.replay.compare import exit_code
+from devkit.services.broker import is_local
+from devkit.services.failures import Failures, NoSuchFailure, UnreadableFailure
+from devkit.services.replay import CannotReplay, How, Refused, Replayed, Replayer, Saved
+from devkit.services.saves import Saves
+from devkit.services.target import Target, find_target
+
+CANNOT = 125
+
+
+class Replaying:
+    """One run of the command."""
+
+    def __init__(self, project: Project, request: Request) -> None:
+        self._project = project
+        self._request = request
+        self._known = Failures(project.settings, project.paths)
+        self._how = How(
+            args=_given("--args", request.args_json, list, "'[10, 2]'"),
+            kwargs=_given("--kwargs", request.kwargs_json, dict, "'{\"x\": 10}'"),
+            live=request.live,
+            pdb=request.pdb,
+            breaks=request.breaks,
+            allow_pickle=request.allow_pickle,
+        )
+
+    def run(self) -> int:
+        """Do what was asked for; returns the exit code."""
+        try:
+            if self._request.save:
+                return self._save(Path(self._request.save))
+            if self._request.watch:
+                return self._watch()
+            with closing(self._replayer()) as replayer:  # it imports the project while the failure is looked up
+                return self._with(replayer)
+        except CannotReplay as error:
+            return self._cannot(error)
+
+    def _with(self, replayer: Replayer) -> int:
+        request = self._request
+        failures = self._all() if request.every else [self._find(word) for word in request.failures]
+        if request.send:
+            return self._send(replayer, failures)
+        if request.check:
+            return self._check(replayer, failures)
+        if request.to_test:
+            return self._to_test(replayer, failures[0], Path(request.to_test))
+        return self._run_all(replayer, failures) if request.many else self._run_one(replayer, failures[0])
+
+    def _run_one(self, replayer: Replayer, failure: Failure) -> int:
+        replayed = self._replay(replayer, failure)
+        if self._request.as_json:
+            show(verdict.dumped(verdict.replay_json(replayed)))
+        else:
+            show(verdict.report(replayed, live=self._how.live))
+        return exit_code(replayed.verdict, same=self._request.same)
+
+    def _replay(self, replayer: Replayer, failure: Failure) -> Replayed:
+        say(verdict.head(failure, time.time()))
+        if self._how.live:
+            self._name_broker(replayer)
+        prompts = self._how.pdb or self._how.breaks
+        with _ctrl_c_for_pdb() if prompts else nullcontext():
+            replayed = replayer.run(failure, self._how)
+        for way in replayed.mend:
+            say(f"  mend: {way}")
+        return replayed
+
+    def _watch(self) -> int:
+        """Again at each save, until it passes."""
+        failure = self._find(self._request.failures[0])
+        with closing(Saves(self._project.settings, self._target.app.folder)) as saves:
+            while not self._passes(failure, saves):
+                say("waiting for a save; Ctrl-C ends")
+                say(f"{saves.wait()} was saved")
+        return 0
+
+    def _passes(self, failure: Failure, saves: Saves) -> bool:
+        with closing(self._replayer(saves)) as replayer:
+            try:
+                replayed = self._replay(replayer, failure)
+            except Saved:
+                return False
+            except CannotReplay as error:  # code that does not import, as it happens while one edits
+                say(error_text(error, colour=wants_colour(sys.stderr)))
+                return False
+            show(verdict.report(replayed, live=self._how.live))
+            return replayed.verdict.kind == verdict.GOOD
+
+    def _run_all(self, replayer: Replayer, failures: Sequence[Failure]) -> int:
+        """Each in a process of its own, one line for each."""
+        found = []
+        if self._how.live:
+            self._name_broker(replayer)
+        for failure in failures:
+            found.append(replayer.run(failure, self._how, apart=True))
+            if not self._request.as_json:
+                show(verdict.one_line(found[-1]))
+        if self._request.as_json:
+            show(verdict.dumped([verdict.replay_json(one) for one in found]))
+        say(verdict.summary(found))
+        codes = [exit_code(one.verdict, same=self._request.same) for one in found]
+        return next((code for code in (1, CANNOT) if code in codes), 0)
+
+    def _check(self, replayer: Replayer, failures: Sequence[Failure]) -> int:
+        """Run nothing, only see whether the arguments fit."""
+        found = [replayer.check(failure, self._how) for failure in failures]
+        if self._request.as_json:
+            documents = [verdict.check_json(one) for one in found]
+            show(verdict.dumped(documents if self._request.many else documents[0]))
+        else:
+            for one in found:
+                show(verdict.check_line(one))
+        return 1 if any(one.verdict.kind != verdict.GOOD for one in found) else 0
+
+    def _send(self, replayer: Replayer, failures: Sequence[Failure]) -> int:
+        """Put them back for a worker."""
+        self._name_broker(replayer)
+        if len(failures) > 1 and not self._request.yes:
+            count = f"{len(failures)} failed tasks"
+            if not (sys.stdin.isatty() and sys.stderr.isatty()):
+                raise UsageError(f"{count} are not sent without asking, and nobody can be asked", mend=["add --yes"])
+            click.confirm(f"Send {count} back to {replayer.broker}?", abort=True, err=True)
+        refused = []
+        sent = []
+        for failure in failures:
+            try:
+                queue = replayer.send(failure, self._how, self._request.queue)
+            except Refused as error:
+                refused.append(error)
+                say(f"not sent: {failure.task} {failure.id}: {error.what}")
+                continue
+            sent.append({"id": failure.id, "task": failure.task, "queue": queue})
+            if not self._request.as_json:
+                show(f"sent {failure.task}({failure.call}) {failure.id} to {queue}")
+        if self._request.as_json:
+            show(verdict.dumped(sent if self._request.many else next(iter(sent), None)))
+        return CANNOT if refused else 0
+
+    def _to_test(self, replayer: Replayer, failure: Failure, path: Path) -> int:
+        """Write a test that tells what it does now."""
+        from devkit.replay.totest import write_test
+
+        replayed = self._replay(replayer, failure)
+        if not replayed.outcome:
+            raise CannotReplay(replayed.verdict.why, mend=replayed.mend)
+        literals = replayer.literals(failure, self._how)
+        write_test(literals, replayed.outcome, failure, path, with_secrets=self._request.with_secrets)
+        if self._request.as_json:
+            show(verdict.dumped(verdict.replay_json(replayed)))
+        else:
+            show(verdict.report(replayed, live=self._how.live))
+        say(f"{path} is written; run it: python -m pytest {path}")
+        return exit_code(replayed.verdict, same=self._request.same)
+
+    def _save(self, path: Path) -> int:
+        """Write the case; nothing runs."""
+        from devkit.replay.case import save
+
+        failure = self._find(self._request.failures[0])
+        masked = save(failure, path, with_secrets=self._request.with_secrets)
+        say(f"{path} is written; replay it: devkit replay {path}")
+        if masked:
+            say(f"masked: {', '.join(masked)}; --with-secrets writes them, too")
+        return 0
+
+    def _cannot(self, error: CannotReplay) -> int:
+        """No verdict, and why."""
+        why = f"cannot replay: {error.what}"
+        if self._request.as_json:
+            show(verdict.dumped(verdict.missing_json(" ".join(self._request.failures), error.what)))
+        else:
+            show(why)
+        details = DevkitError(why, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
+        say("\n".join(error_text(details, colour=wants_colour(sys.stderr)).splitlines()[1:]))
+        return CANNOT
+
+    def _find(self, word: str) -> Failure:
+        """The failure of that id, or in that file. Raises CannotReplay, UsageError for what may be several."""
+        try:
+            if _is_file(word):
+                return _load(Path(word))
+            return self._known.find(word, allow_pickle=self._how.allow_pickle)
+        except Unreadable as error:
+            raise CannotReplay(f"{word} cannot be read: {error}") from error
+        except (NoSuchFailure, UnreadableFailure) as error:
+            raise CannotReplay(error.what, looked=error.looked, mend=error.mend) from error
+
+    def _all(self) -> list[Failure]:
+        request = self._request
+        since = moment(request.since, time.time()) if request.since else 0.0
+        return self._known.newest(request.task or "", since, None, bodies=True)
+
+    def _replayer(self, saves: Saves | None = None) -> Replayer:
+        return Replayer(self._target, quiet=self._request.as_json, saves=saves)
+
+    @cached_property
+    def _target(self) -> Target:
+        """Raises CannotReplay: of a commit without an app nothing can be said."""
+        try:
+            return find_target(self._project.settings, self._project.paths)
+        except DevkitError as error:
+            raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend) from error
+
+    def _name_broker(self, replayer: Replayer) -> None:
+        """Say where things go, if that is another machine."""
+        if not is_local(replayer.broker):
+            say(f"sending to {replayer.broker}, which is not on this machine")
+
+
+@contextmanager
+def _ctrl_c_for_pdb() -> Iterator[None]:
+    """Ctrl-C is the debugger's."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _load(path: Path) -> Failure:
+    """Raises Unreadable, CannotReplay for a file that is not there: it may be in another commit."""
+    try:
+        return load(path)
+    except DevkitError as error:
+        raise CannotReplay(error.what, looked=error.looked, mend=error.mend) from error
+
+
+def _given(option: str, text: str | None, kind: type, example: str) -> Any:
+    """The value of an option that is JSON; None without it."""
+    return None if text is None else json_option(option, text, kind, example)
+
+
+def _is_file(word: str) -> bool:
+    """Whether it is a file's name, there or not, and no id."""
+    return word.endswith(".json") or "/" in word or Path(word).is_file()

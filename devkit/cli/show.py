@@ -1,0 +1,40 @@
+"""`devkit show ID`: one failure as a whole."""
+
+from typing import Any
+
+import click
+
+from devkit.cli.base import Globals, Project, flag, global_options, json_flag
+from devkit.cli.complete import recent_ids
+
+
+@click.command()
+@click.argument("task_id", metavar="ID", shell_complete=recent_ids)
+@click.option("--allow-pickle", is_flag=True, help="Read a pickled result: that may run any code that is in it.")
+@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
+@flag("broker", "--broker", metavar="URL")
+@flag("result_backend", "--result-backend", metavar="URL")
+@json_flag
+@global_options
+@click.pass_obj
+def show(given: Globals, /, task_id: str, allow_pickle: bool, as_json: bool, **flags: Any) -> int:
+    """Show a failed task as a whole: its request, its arguments, the traceback with source and locals.
+
+    ID is the beginning of its id, at least 4 characters.
+    """
+    import time
+
+    from devkit.cli import console
+    from devkit.cli.sheet import Sheet, failure_json
+    from devkit.services.failures import Failures
+
+    project = Project(given, **flags)
+    known = Failures(project.settings, project.paths)
+    failure = known.find(task_id, allow_pickle=allow_pickle)
+    attempts = known.attempts(failure.id)
+    if as_json:
+        console.show(failure_json(failure, attempts))
+    else:
+        console.show(Sheet(failure, attempts, project.settings.root, time.time()).text())
+        console.say(f"again: devkit replay {failure.id[:8]}")
+    return 0
