@@ -4,7 +4,7 @@ import linecache
 import os
 import sysconfig
 import traceback
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 from ..model.failure import Frame
@@ -26,22 +26,34 @@ def describe(error: BaseException, root: str, package: str = "") -> "dict[str, A
 
     The project's own code is what lies under `root`, or belongs to the top-level `package` of the task.
     """
-    start = error.__traceback__
-    # How the worker came to call the task is the same every time.
-    while start and start.tb_next and _top(start.tb_frame) in CELERY:
-        start = start.tb_next
+    start = _beyond_celery(error.__traceback__)
+    return _described(error, _text(error, start), start, root, package)
+
+
+def describe_passed_on(error: BaseException, told: Any, root: str, package: str = "") -> "dict[str, Any]":
+    """The same of an error that was not described where it was raised, by what Celery passes on of it: no locals.
+
+    `told` is billiard's ExceptionInfo, or None.
+    """
+    start = _beyond_celery(told.tb) if told else None
+    if start is None or _top(start.tb_frame) in CELERY:  # the worker itself raised it, for a process that is gone
+        return _described(error, "", None, root, package)
+    return _described(error, _cut(told.traceback), start, root, package)
+
+
+def _described(error: BaseException, text: str, start: Any, root: str, package: str) -> "dict[str, Any]":
     frames = _frames(start)
     cut = frames if len(frames) <= FIRST_FRAMES + LAST_FRAMES else [*frames[:FIRST_FRAMES], *frames[-LAST_FRAMES:]]
     found, room = [], MOST_TEXT
     for frame, line in reversed(cut):  # the innermost has the most to tell
-        own = is_own(frame.f_code.co_filename, root) or (package != "" and _top(frame) == package)
+        own = is_own(frame.f_code.co_filename, root) or (package not in ("", *CELERY) and _top(frame) == package)
         values = _locals(frame, room) if own else {}
         room -= sum(len(name) + len(text) for name, text in values.items())
         found.append(_frame(frame, line, own, values))
     return {
         "exception": type_name(type(error)),
         "message": message(error),
-        "traceback": _text(error, start),
+        "traceback": text,
         "frames": found[::-1],
     }
 
@@ -71,8 +83,19 @@ def _text(error: BaseException, start: "TracebackType | None") -> str:
         text = "".join(traceback.format_exception(type(error), error, start))
     except Exception as failed:
         return f"<the traceback cannot be had: {type_name(type(failed))}>"
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     half = LONGEST_TRACEBACK // 2
     return text if len(text) <= LONGEST_TRACEBACK else f"{text[:half]}\n  …\n{text[-half:]}"
+
+
+def _beyond_celery(start: Any) -> Any:
+    """How the worker came to call the task is the same every time."""
+    while start and start.tb_next and _top(start.tb_frame) in CELERY:
+        start = start.tb_next
+    return start
 
 
 def _frames(start: "TracebackType | None") -> "list[tuple[FrameType, int]]":
@@ -98,7 +121,7 @@ def _top(frame: FrameType) -> str:
 def _locals(frame: FrameType, room: int) -> "dict[str, str]":
     found = {}
     for name, value in list(frame.f_locals.items())[:MOST_LOCALS]:
-        if name.startswith("__"):  # a module's own
+        if name.startswith("__") or isinstance(value, ModuleType):  # they tell nothing
             continue
         text = MASK if is_secret(name) else short(value)
         if len(text) > LONGEST_VALUE:

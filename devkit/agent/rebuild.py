@@ -80,6 +80,8 @@ def rebuild(
     allow_pickle: bool = False,
 ) -> Call:
     """The call that failed; `args` and `kwargs` take the place of its own. Raises Cannot."""
+    if not failure.task:
+        raise Cannot("no body", failure.missing)  # what is known of it does not even name the task
     task = _task(app, failure.task)
     given = json.dumps([args, kwargs]).encode()
 

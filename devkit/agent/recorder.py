@@ -16,19 +16,20 @@ from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery import bootsteps, signals
 from celery.exceptions import Ignore, Reject, Retry
+from celery.worker import state
 from kombu.utils.imports import symbol_by_name
 
 from ..store.failures import Limits, StoreError, choose, open_store
 from ..store.places import Places
 from .calls import describe_failures
 from .frames import describe
-from .record import of_request, of_unknown
+from .record import of_request, of_unknown, package_of
 from .surroundings import say
 from .writer import Writer
 
 NAME = "devkit.recorder"
 LINE = f"{__name__.lstrip('_')}:Recording"
-
+WAITING = "celery.chord_unlock"  # it is tried again until the tasks of its chord are done
 
 _writers: "list[Writer]" = []  # of this process: one
 
@@ -79,14 +80,11 @@ def record(app: Any, root: str, folder: str, limits: Limits) -> "Writer | None":
     except (StoreError, ImportError) as error:
         say(f"devkit: failures will not be kept: {error}")
         return None
-    describe_failures(lambda task, error: describe(error, root, type(task).__module__.partition(".")[0]))
+    describe_failures(lambda task, error: describe(error, root, package_of(task)))
     for task in app.tasks.values():
         request = symbol_by_name(task.Request)  # type: ignore[no-untyped-call]
         task.Request = type(request.__name__, (Kept, request), {"devkit_writer": writer})
-    signals.task_unknown.connect(
-        lambda sender, message, exc, **_: writer.put(partial(of_unknown, message, exc, sender.hostname, time.time())),
-        weak=False,
-    )
+    signals.task_unknown.connect(partial(_keep_unknown, writer), weak=False)
     signals.worker_shutdown.connect(flush, weak=False)
     _writers.append(writer)
     return writer
@@ -96,6 +94,10 @@ def flush(**_: Any) -> None:
     """Wait a moment for what is on its way to the store: the worker ends."""
     for writer in _writers:
         writer.flush()
+
+
+def _keep_unknown(writer: Writer, sender: Any, message: Any, name: str, id: str, **_: Any) -> None:  # noqa: A002
+    writer.put(partial(of_unknown, message, name, id, sender.hostname, time.time()), len(message.body))
 
 
 class Kept:
@@ -116,8 +118,12 @@ class Kept:
         try:
             return super().on_timeout(soft, timeout)  # type: ignore[misc]
         finally:
-            if not soft:
+            if not soft and not state.should_terminate:  # a worker that is made to end lets nothing fail in this way
                 self._keep(TimeLimitExceeded(timeout), None)
+
+    def reject(self, requeue: bool = False) -> None:
+        self._comes_again = requeue and not self.acknowledged  # type: ignore[attr-defined]
+        super().reject(requeue)  # type: ignore[misc]
 
     def _success_was_stored(self) -> Any:
         self._had_succeeded = found = super()._success_was_stored()  # type: ignore[misc]
@@ -128,34 +134,22 @@ class Kept:
         return sent
 
     def _keep(self, error: Any, exc_info: Any) -> None:
+        request: Any = self
         if isinstance(error, ExceptionWithTraceback):
             error = error.exc
         if self._kept or self._had_succeeded or isinstance(error, (Terminated, Ignore)):
             return
+        if isinstance(error, Retry) and request.type == WAITING:
+            return
         if isinstance(error, (SystemExit, KeyboardInterrupt)):  # it has taken the process of the pool with it
-            request: Any = self
             if request._already_cancelled or request._already_revoked:
                 return
             error = WorkerLostError(f"Worker exited prematurely: {_ending(error)}.")
+        again = self._comes_again or isinstance(error, Retry)
+        becomes = "RETRY" if again else "REJECTED" if isinstance(error, Reject) else "FAILURE"
         self._kept = True  # a time limit comes here twice
-        self.devkit_writer.put(partial(of_request, self, error, exc_info, _state(self, error), time.time()))
-
-
-def _state(request: Any, error: Any) -> str:
-    """What becomes of the task."""
-    if isinstance(error, Retry) or request._comes_again:
-        return "RETRY"
-    if isinstance(error, Reject):
-        return "RETRY" if error.requeue else "REJECTED"
-    task = request.task
-    lost = isinstance(error, WorkerLostError) and task.reject_on_worker_lost
-    late = isinstance(error, TimeLimitExceeded) and not _acks_on_timeout(task)
-    return "RETRY" if task.acks_late and (lost or late) else "FAILURE"
-
-
-def _acks_on_timeout(task: Any) -> bool:
-    """Celery 5.7 split one option in two."""
-    return bool(getattr(task, "acks_on_timeout", task.acks_on_failure_or_timeout))
+        make = partial(of_request, request, error, exc_info, becomes, time.time(), self.devkit_writer.root)
+        self.devkit_writer.put(make, len(request.message.body))
 
 
 def _ending(error: BaseException) -> str:
@@ -174,7 +168,7 @@ def _number(name: str, default: float) -> float:
     """A setting from the environment; a worker starts whatever is in it."""
     text = os.environ.get(f"DEVKIT_FAILURES_{name}", str(default))
     try:
-        if (number := float(text)) > 0:
+        if 0 < (number := float(text)) < float("inf"):
             return number
     except ValueError:
         pass

@@ -42,7 +42,7 @@ def main(argv: "list[str]") -> None:
         talk.answer(problem.report)
         return
     gc.enable()
-    talk.answer({"ready": True, "broker": app.connection_for_write().as_uri()})
+    talk.answer({"ready": True})
     replay = Replay(app, (module, attribute), talk)
     while (order := talk.order()) is not None:
         replay.obey(order)
@@ -137,6 +137,12 @@ class Replay:
     def _do(self, order: "dict[str, Any]") -> "dict[str, Any]":
         from .rebuild import Cannot
 
+        if order["do"] == "broker":
+            return {"broker": self._app.connection_for_write().as_uri()}
+        if order["do"] == "find":
+            from .lookup import found
+
+            return {"found": found(order["word"], order["places"])}
         try:
             body = order.get("body")
             failure = Failure.from_wire(order["failure"], None if body is None else base64.b64decode(body))

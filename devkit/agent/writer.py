@@ -32,20 +32,26 @@ class Writer:
         self.hints = False  # whether the log has the command to type beside each failure
         self._store = store
         self._limits = limits
-        self._root = root
-        self._waiting: queue.Queue[Callable[[], Failure]] = queue.Queue(MOST_WAITING)
+        self.root = root
+        self._waiting: queue.Queue[tuple[Callable[[], Failure], int]] = queue.Queue(MOST_WAITING)
+        self._held = 0  # bytes of the messages that wait
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._revision: str | None = None
         self._lost = 0
         self._complained = -COMPLAIN_S
 
-    def put(self, make: "Callable[[], Failure]") -> None:
-        """Write what `make` returns, soon. Returns at once, and raises nothing."""
+    def put(self, make: "Callable[[], Failure]", size: int) -> None:
+        """Write what `make` returns, soon; `size` is what it holds in memory. Returns at once, and raises nothing."""
         try:
-            if self._thread is None:  # not before: pools fork, and most workers never need it
-                self._thread = threading.Thread(target=self._run, daemon=True, name="devkit-failures")
-                self._thread.start()
-            self._waiting.put_nowait(make)
+            with self._lock:  # pools of threads
+                if self._thread is None:  # not before: pools fork, and most workers never need it
+                    self._thread = threading.Thread(target=self._run, daemon=True, name="devkit-failures")
+                    self._thread.start()
+                if self._held and self._held + size > self._limits.size:
+                    raise queue.Full
+                self._waiting.put_nowait((make, size))
+                self._held += size
         except Exception:
             self._lost += 1
 
@@ -61,11 +67,14 @@ class Writer:
             while len(batch) < AT_ONCE and not self._waiting.empty():
                 batch.append(self._waiting.get())
             try:
-                self._write([failure for failure in map(self._made, batch) if failure])
+                self._write([failure for failure in (self._made(make) for make, _ in batch) if failure])
             except Exception as error:
                 self._complain(len(batch), error)
+            with self._lock:
+                self._held -= sum(size for _, size in batch)
             for _ in batch:
                 self._waiting.task_done()
+            del batch  # what it holds may be large, and the next one may come late
 
     def _write(self, failures: "list[Failure]") -> None:
         if not failures:
@@ -89,8 +98,8 @@ class Writer:
             return None
         kept = self._limits.size // 2
         if failure.body is not None and len(failure.body) > kept:
-            size, most = len(failure.body) / 2**20, kept / 2**20
-            why = f"the arguments are {size:.0f} MB, more than the {most:.0f} MB (half of failures_mb) that are kept"
+            size, most = (f"{count / 2**20:.1f}".removesuffix(".0") for count in (len(failure.body), kept))
+            why = f"the arguments are {size} MB, more than the {most} MB (half of failures_mb) that are kept"
             return replace(failure, body=None, missing=why)
         return failure
 
@@ -101,7 +110,7 @@ class Writer:
             environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
             try:
                 found = subprocess.run(
-                    command, cwd=self._root, env=environ, timeout=GIT_S, capture_output=True, check=True, text=True
+                    command, cwd=self.root, env=environ, timeout=GIT_S, capture_output=True, check=True, text=True
                 )
                 self._revision = found.stdout.strip()
             except (OSError, ValueError, subprocess.SubprocessError):
@@ -122,4 +131,5 @@ def _hint(failure: Failure) -> str:
     short = failure.id[:SHORT] if len(failure.id) == UUID_LENGTH else failure.id
     text = f"{failure.exception}: {' '.join(failure.message.split())}"
     text = text if len(text) <= LONGEST_HINT else f"{text[:LONGEST_HINT]}…"
-    return f"devkit: {failure.task} failed, {text} · devkit replay {shlex.quote(short)}"
+    line = f"devkit: {failure.task} failed, {text} · devkit replay {shlex.quote(short)}"
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)  # a terminal shows it

@@ -24,6 +24,7 @@ from typing import Any
 from . import bytecode
 from .describe import Problem, describe
 from .launch import enter, without_input
+from .loan import Loans, become
 from .preload import Preload, installed_folders, is_own, threads
 from .wire import Notify, Orders
 
@@ -40,14 +41,16 @@ MODULES = {
     ),
 }  # fmt: skip
 NEEDED_TO_DESCRIBE = 3
+# What a replay needs besides.
+TO_LEND = tuple(f"{__package__}.{name}" for name in ("replay", "rerun", "rebuild", "sandbox", "lookup"))
 MANY = 20
 MESSAGE_CHARACTERS = 300
 
 
 def main(argv: "list[str]") -> None:
     """`argv`: the kind of its generations; the file of the modules learned, empty if nothing may be imported ahead;
-    packages never to import ahead, with commas."""
-    kind, learned, never = argv
+    packages never to import ahead, with commas; the address at which forks are lent, empty if they are not."""
+    kind, learned, never, lends = argv
     gc.disable()  # imports make thousands of objects and hardly any garbage
     # redis-py asks for its own version, which means reading a file, for each connection. What is installed does not
     # change in the life of a zygote.
@@ -55,13 +58,18 @@ def main(argv: "list[str]") -> None:
     with suppress(importlib.metadata.PackageNotFoundError):
         importlib.metadata.version("redis")
     preload = Preload(learned, frozenset(name.strip() for name in never.split(",")))
-    Zygote(preload).run(list(MODULES[kind]) if learned else [])
+    loans = None
+    with suppress(OSError):  # whoever wants to borrow does without
+        loans = Loans(lends) if lends and learned else None
+    modules = [*MODULES[kind], *(TO_LEND if loans else ())]
+    Zygote(preload, loans).run(modules if learned else [])
 
 
 class Zygote:
     """The orders, the generations that were forked, and what is still to be imported."""
 
-    def __init__(self, preload: Preload) -> None:
+    def __init__(self, preload: Preload, loans: "Loans | None" = None) -> None:
+        self._loans = loans
         self._preload = preload
         self._notify = Notify()
         self._orders = Orders()
@@ -85,9 +93,12 @@ class Zygote:
         while open_for_orders or self._generations:
             if open_for_orders and not self._orders.waiting() and self._import_next():
                 continue
-            readable = select.select([self._ended, *([self._orders.fd] * open_for_orders)], [], [])[0]
+            waited = [self._ended, *([self._orders.fd] * open_for_orders), *([self._loans.fd] if self._loans else [])]
+            readable = select.select(waited, [], [])[0]
             if self._ended in readable:
                 self._reap()
+            if self._loans and self._loans.fd in readable:
+                self._lend(self._loans)
             if self._orders.fd in readable:
                 for order in self._orders.arrived():
                     if order is None:
@@ -168,6 +179,16 @@ class Zygote:
         self._become_child()
         self._become(order, Orders(theirs))
 
+    def _lend(self, loans: Loans) -> None:
+        """Fork for `devkit replay`, with the code as it is now."""
+        if threads() > 1 or not self._fit:
+            self._loans = None  # it is asked no more: a process that is started does as well
+            return
+        gc.freeze()
+        if asked := loans.lend():
+            self._become_child()
+            become(*asked)
+
     def _become_child(self) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -209,6 +230,8 @@ class Zygote:
                 self._child_ended(*ended)
 
     def _child_ended(self, pid: int, status: int) -> None:
+        if self._loans:
+            self._loans.ended(pid, status)
         code = os.waitstatus_to_exitcode(status)
         if pid == self._describing and code:
             # By a crash or by os._exit: devkit must not wait for an answer.

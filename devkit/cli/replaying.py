@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,10 +22,12 @@ from devkit.model.failure import Failure, Unreadable
 from devkit.replay.case import load
 from devkit.replay.compare import exit_code
 from devkit.services.broker import is_local
-from devkit.services.failures import Failures, NoSuchFailure, UnreadableFailure
+from devkit.services.failures import Failures, NoSuchFailure
 from devkit.services.replay import CannotReplay, How, Refused, Replayed, Replayer, Saved
-from devkit.services.saves import Saves
 from devkit.services.target import Target, find_target
+
+if TYPE_CHECKING:
+    from devkit.services.saves import Saves
 
 CANNOT = 125
 
@@ -60,7 +62,7 @@ class Replaying:
 
     def _with(self, replayer: Replayer) -> int:
         request = self._request
-        failures = self._all() if request.every else [self._find(word) for word in request.failures]
+        failures = self._all() if request.every else [self._find(word, replayer) for word in request.failures]
         if request.send:
             return self._send(replayer, failures)
         if request.check:
@@ -71,10 +73,7 @@ class Replaying:
 
     def _run_one(self, replayer: Replayer, failure: Failure) -> int:
         replayed = self._replay(replayer, failure)
-        if self._request.as_json:
-            show(verdict.dumped(verdict.replay_json(replayed)))
-        else:
-            show(verdict.report(replayed, live=self._how.live))
+        self._tell(replayed)
         return exit_code(replayed.verdict, same=self._request.same)
 
     def _replay(self, replayer: Replayer, failure: Failure) -> Replayed:
@@ -83,13 +82,21 @@ class Replaying:
             self._name_broker(replayer)
         prompts = self._how.pdb or self._how.breaks
         with _ctrl_c_for_pdb() if prompts else nullcontext():
-            replayed = replayer.run(failure, self._how)
+            return replayer.run(failure, self._how)
+
+    def _tell(self, replayed: Replayed) -> None:
+        """All that came of it."""
+        if self._request.as_json:
+            show(verdict.dumped(verdict.replay_json(replayed)))
+        else:
+            show(verdict.report(replayed, live=self._how.live))
         for way in replayed.mend:
             say(f"  mend: {way}")
-        return replayed
 
     def _watch(self) -> int:
         """Again at each save, until it passes."""
+        from devkit.services.saves import Saves
+
         failure = self._find(self._request.failures[0])
         with closing(Saves(self._project.settings, self._target.app.folder)) as saves:
             while not self._passes(failure, saves):
@@ -97,7 +104,7 @@ class Replaying:
                 say(f"{saves.wait()} was saved")
         return 0
 
-    def _passes(self, failure: Failure, saves: Saves) -> bool:
+    def _passes(self, failure: Failure, saves: "Saves") -> bool:
         with closing(self._replayer(saves)) as replayer:
             try:
                 replayed = self._replay(replayer, failure)
@@ -106,7 +113,7 @@ class Replaying:
             except CannotReplay as error:  # code that does not import, as it happens while one edits
                 say(error_text(error, colour=wants_colour(sys.stderr)))
                 return False
-            show(verdict.report(replayed, live=self._how.live))
+            self._tell(replayed)
             return replayed.verdict.kind == verdict.GOOD
 
     def _run_all(self, replayer: Replayer, failures: Sequence[Failure]) -> int:
@@ -120,7 +127,8 @@ class Replaying:
                 show(verdict.one_line(found[-1]))
         if self._request.as_json:
             show(verdict.dumped([verdict.replay_json(one) for one in found]))
-        say(verdict.summary(found))
+        if found:
+            say(verdict.summary(found))
         codes = [exit_code(one.verdict, same=self._request.same) for one in found]
         return next((code for code in (1, CANNOT) if code in codes), 0)
 
@@ -163,15 +171,12 @@ class Replaying:
         """Write a test that tells what it does now."""
         from devkit.replay.totest import write_test
 
+        literals = replayer.literals(failure, self._how)  # the task may take its process with it
         replayed = self._replay(replayer, failure)
         if not replayed.outcome:
             raise CannotReplay(replayed.verdict.why, mend=replayed.mend)
-        literals = replayer.literals(failure, self._how)
         write_test(literals, replayed.outcome, failure, path, with_secrets=self._request.with_secrets)
-        if self._request.as_json:
-            show(verdict.dumped(verdict.replay_json(replayed)))
-        else:
-            show(verdict.report(replayed, live=self._how.live))
+        self._tell(replayed)
         say(f"{path} is written; run it: python -m pytest {path}")
         return exit_code(replayed.verdict, same=self._request.same)
 
@@ -194,27 +199,42 @@ class Replaying:
         else:
             show(why)
         details = DevkitError(why, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
-        say("\n".join(error_text(details, colour=wants_colour(sys.stderr)).splitlines()[1:]))
+        for line in error_text(details, colour=wants_colour(sys.stderr)).splitlines()[1:]:
+            say(line)
         return CANNOT
 
-    def _find(self, word: str) -> Failure:
+    def _find(self, word: str, replayer: Replayer | None = None) -> Failure:
         """The failure of that id, or in that file. Raises CannotReplay, UsageError for what may be several."""
         try:
-            if _is_file(word):
-                return _load(Path(word))
-            return self._known.find(word, allow_pickle=self._how.allow_pickle)
+            if not _is_file(word):
+                look = replayer.find if replayer and replayer.lent else None
+                return self._known.find(word, allow_pickle=self._how.allow_pickle, look=look)
+            try:
+                return load(Path(word))
+            except UsageError as error:  # not there: it may be in another commit
+                raise CannotReplay(error.what, looked=error.looked, mend=error.mend) from error
         except Unreadable as error:
             raise CannotReplay(f"{word} cannot be read: {error}") from error
-        except (NoSuchFailure, UnreadableFailure) as error:
+        except DevkitError as error:
+            if isinstance(error, UsageError) and not isinstance(error, NoSuchFailure):
+                raise  # it may be one of several
             raise CannotReplay(error.what, looked=error.looked, mend=error.mend) from error
 
     def _all(self) -> list[Failure]:
-        request = self._request
-        since = moment(request.since, time.time()) if request.since else 0.0
-        return self._known.newest(request.task or "", since, None, bodies=True)
+        task, since = self._request.task, self._request.since
+        after = moment(since, time.time()) if since else 0.0
+        found = self._known.newest(task or "", after, None, bodies=True)
+        if self._known.unreadable:
+            say(f"left out: {self._known.unreadable} records that cannot be read")
+        if not found:
+            say(f"no failure{f' of {task}' if task else ''}{f' since {since}' if since else ''}")
+        return found
 
-    def _replayer(self, saves: Saves | None = None) -> Replayer:
-        return Replayer(self._target, quiet=self._request.as_json, saves=saves)
+    def _replayer(self, saves: "Saves | None" = None) -> Replayer:
+        # A debugger's terminal, and its Ctrl-C, are for a process of ours.
+        prompts = self._how.pdb or self._how.breaks
+        loans = None if prompts else self._project.paths.loans
+        return Replayer(self._target, loans=loans, quiet=self._request.as_json, saves=saves)
 
     @cached_property
     def _target(self) -> Target:
@@ -238,14 +258,6 @@ def _ctrl_c_for_pdb() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _load(path: Path) -> Failure:
-    """Raises Unreadable, CannotReplay for a file that is not there: it may be in another commit."""
-    try:
-        return load(path)
-    except DevkitError as error:
-        raise CannotReplay(error.what, looked=error.looked, mend=error.mend) from error
 
 
 def _given(option: str, text: str | None, kind: type, example: str) -> Any:

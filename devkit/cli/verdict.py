@@ -18,9 +18,8 @@ GOOD = "passes now"
 
 def head(failure: Failure, now: float) -> str:
     """Which failure is replayed, and what of its arguments may not be as it was."""
-    lines = [
-        f"{plain(failure.task)}({plain(failure.call)})  {plain(failure.id)}, failed {when(failure.failed_at, now)}"
-    ]
+    call = f"{plain(failure.task)}({plain(failure.call)})  " if failure.task else ""  # not every result names it
+    lines = [f"{call}{plain(failure.id)}, failed {when(failure.failed_at, now)}"]
     lines += [f"arguments: {limit}" for limit in failure.limits]
     return "\n".join(lines)
 

@@ -124,6 +124,7 @@ def _typed(kind: str, value: Any) -> Any:
     if not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "bool"):
         raise TypeError(f"{value!r:.50} is not {kind}")
     if kind in ("tuple[str, ...]", "dict[str, str]"):
-        for item in value if isinstance(value, list) else value.values():
+        items: Any = value
+        for item in items if isinstance(value, list) else items.values():
             _typed("str", item)
     return tuple(value) if isinstance(value, list) else value

@@ -61,13 +61,13 @@ def agent_argv(python: str, name: str, ahead: tuple[str, ...] = ()) -> tuple[str
     return (python, str(AGENT), "launch", name, ",".join(ahead))
 
 
-def zygote_argv(python: str, kind: str, learned: str, never: str = "") -> tuple[str, ...]:
+def zygote_argv(python: str, kind: str, learned: str, never: str = "", lends: str = "") -> tuple[str, ...]:
     """The command that starts a zygote for generations of this kind, "worker" or "api".
 
     `learned` is the file of the modules that it imports ahead; empty: none at all. `never` names packages that it
-    must not import, with commas.
+    must not import, with commas. `lends` is the socket at which it lends forks to `devkit replay`.
     """
-    return (python, str(AGENT), "zygote", kind, learned, never)
+    return (python, str(AGENT), "zygote", kind, learned, never, lends)
 
 
 def devkit_argv(command: str, options: Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 The records are found without importing the project where its workers run, or where their store is named.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +13,14 @@ from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure, Unreadable
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
-from devkit.store.failures import FailureStore, StoreError, choose, open_store
+from devkit.store.failures import FailureStore, StoreError, choose, newest_run, open_store
 from devkit.store.places import Places
 
 if TYPE_CHECKING:
     from devkit.services.asker import Asker, Progress, Results
 
 SHORTEST_ID = 4
+Look = Callable[[str, list[str]], Failure | None]
 MOST_LISTED = 10
 
 
@@ -103,19 +104,20 @@ class Failures:
             return Found(found, problem=error)
         return Found(_of_one_task(merged([*found, *stored.failures], limit), task), stored, tasks=recorded)
 
-    def find(self, word: str, *, allow_pickle: bool = False) -> Failure:
+    def find(self, word: str, *, allow_pickle: bool = False, look: Look | None = None) -> Failure:
         """The failure of the task whose id begins like this: its newest run that counts, else the newest of all.
 
+        `look` is asked first for what is in the stores; it need not know, but may be quicker.
         Raises UsageError where there is none or more than one, UnreadableFailure for a record that cannot be read.
         """
         if len(word) < SHORTEST_ID:
             raise UsageError(
                 f"'{word}' is too short for the beginning of an id", mend=[f"give {SHORTEST_ID} characters or more"]
             )
-        if found := _only(word, self.ids(word)):
-            runs = self.attempts(found)
-            if runs:
-                return ([run for run in runs if run.counts] or runs)[-1]
+        if look and (places := self._known_places()) and (failure := look(word, places)):
+            return failure
+        if (found := _only(word, self.ids(word))) and (failure := newest_run(self.attempts(found))):
+            return failure
         looked, mend = [f"the records in {self.where}"], ["see them: devkit failures"]
         try:
             ids, failure, where = self._asker.beginning(word, allow_pickle=allow_pickle)

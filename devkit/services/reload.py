@@ -21,7 +21,7 @@ from devkit.services.worker import debug_folder
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
-from devkit.settings.paths import Paths, make_data
+from devkit.settings.paths import Paths, make_data, make_private
 from devkit.stack.restarts import Restarts
 from devkit.stack.supervisor import describe_exit
 from devkit.store.sessions import PAUSED, Sessions
@@ -96,6 +96,8 @@ class _Runner:
         self._talk = talk
         self._supervisor = Supervisor()
         self._inbox: Inbox = SimpleQueue()
+        make_private(paths.runtime)
+        self._loans = paths.loans
         folder = paths.data / "preload"
         folder.mkdir(exist_ok=True)
         self._learned = folder / f"{plan.name}.json"
@@ -172,7 +174,8 @@ class _Runner:
         settings, plan = self._settings, self._plan
         python = find_python(settings.root, settings.options.python, settings.environ)
         learned = str(self._learned) if plan.preloads(settings.options) else ""
-        argv = zygote_argv(python, plan.name, learned, settings.options.no_preload or "")
+        lends = os.fspath(self._loans) if plan.name == "worker" and settings.options.fork is not False else ""
+        argv = zygote_argv(python, plan.name, learned, settings.options.no_preload or "", lends)
         environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
         return Zygote(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
 

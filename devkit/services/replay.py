@@ -4,24 +4,27 @@ import json
 import os
 import select
 import signal
-import subprocess
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from devkit.errors import DevkitError
+from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure
 from devkit.replay.compare import Verdict, judge
 from devkit.services.app import problem_error
-from devkit.services.base import AGENT
-from devkit.services.saves import Saves
+from devkit.services.borrow import Process, borrow, start
 from devkit.services.target import Target
+
+if TYPE_CHECKING:
+    from devkit.services.saves import Saves
 
 STDERR = 2
 CHUNK = 1 << 16
+DIES_S = 1.0
 # What the worker's main process makes of the process of a task that is gone, or was ended.
 LOST = "billiard.exceptions.WorkerLostError"
 TOO_LONG = "billiard.exceptions.TimeLimitExceeded"
@@ -58,37 +61,42 @@ class Replayed:
 class Replayer:
     """The process; it imports the project at once, while its orders are still looked up."""
 
-    def __init__(self, target: Target, *, quiet: bool = False, saves: Saves | None = None) -> None:
-        """With `quiet`, what the tasks print goes to standard error; a save ends what it is at, with Saved."""
+    def __init__(
+        self, target: Target, *, loans: Path | None = None, quiet: bool = False, saves: "Saves | None" = None
+    ) -> None:
+        """It is borrowed at `loans`, if it can be. With `quiet`, what the tasks print goes to standard error; a save
+        ends what it is at, with Saved."""
         self._target = target
         self._saves = [saves.fileno()] if saves else []
         orders, self._orders = os.pipe()
         self._answers, answers = os.pipe()
-        argv = [target.python, str(AGENT), "replay", target.app.module, target.app.attribute, str(orders), str(answers)]
-        self._process = subprocess.Popen(
-            argv,
-            cwd=target.app.folder,
-            env={**target.environ, "DEVKIT_REPLAY": "1"},
-            stdout=STDERR if quiet else None,
-            pass_fds=(orders, answers),
-        )
+        fds = (0, STDERR if quiet else 1, STDERR, orders, answers)
+        lent = borrow(loans, target, fds) if loans else None
+        self.lent = lent is not None
+        self._process: Process = lent or start(target, fds)
         os.close(orders)
         os.close(answers)
         self._arrived = b""
-        self._ready: dict[str, Any] = {}
+        self._ready = False
 
     def close(self) -> None:
         """End it, whatever it is at."""
+        self._process.kill()  # first: it would complain that nobody listens
         os.close(self._orders)
         os.close(self._answers)
-        self._process.kill()
         self._process.wait()
+
+    def find(self, word: str, places: Sequence[str]) -> Failure | None:
+        """The only failure in these stores whose id begins like this; None if another look is needed."""
+        found = self._last({"do": "find", "word": word, "places": list(places)})["found"]
+        if not found:
+            return None
+        return Failure.from_wire(found["failure"], None if found["body"] is None else b64decode(found["body"]))
 
     @property
     def broker(self) -> str:
         """The address of the app's broker, without its password. Raises CannotReplay."""
-        self._await_ready()
-        return str(self._ready["broker"])
+        return str(self._last({"do": "broker"})["broker"])
 
     def run(self, failure: Failure, how: How, *, apart: bool = False) -> Replayed:
         """Run it again; `apart`: in a process of its own, as more follow. Raises CannotReplay if none can be."""
@@ -107,7 +115,7 @@ class Replayer:
         return Replayed(failure, Verdict("passes now", "its arguments fit the task"))
 
     def literals(self, failure: Failure, how: How) -> dict[str, Any]:
-        """The call as source text. Raises Refused for arguments that cannot be written so."""
+        """The call as source text. Raises UsageError for arguments that cannot be written so, and Refused."""
         found: dict[str, Any] = self._last(self._order("argue", failure, how))["literals"]
         return found
 
@@ -132,7 +140,7 @@ class Replayer:
             try:
                 answer = self._next(give_up)
             except TimeoutError:
-                os.kill(running["pid"], signal.SIGKILL)
+                self._kill(running["pid"])
                 hard = running["hard"]
                 return _ended(TOO_LONG, f"TimeLimitExceeded({hard},)", time.monotonic() - began)
             if answer is None:
@@ -146,6 +154,13 @@ class Replayer:
             else:
                 outcome: dict[str, Any] = _unrefused(answer)["outcome"]
                 return outcome
+
+    def _kill(self, pid: int) -> None:
+        """End the process of a task, and hear that it has died: no later order is to take that for its answer."""
+        with suppress(ProcessLookupError, TimeoutError):
+            os.kill(pid, signal.SIGKILL)
+            while (answer := self._next(time.monotonic() + DIES_S)) and "died" not in answer:
+                pass  # what it answered in the last moment
 
     def _last(self, order: dict[str, Any]) -> dict[str, Any]:
         self._say(order)
@@ -170,7 +185,7 @@ class Replayer:
         if "problem" in answer:
             error = problem_error(answer, self._target.app)
             raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
-        self._ready = answer
+        self._ready = True
 
     def _next(self, give_up: float | None = None) -> dict[str, Any] | None:
         """The next answer; None when the process has ended. Raises TimeoutError, Saved."""
@@ -200,6 +215,8 @@ class Refused(CannotReplay):
 
 def _unrefused(answer: dict[str, Any]) -> dict[str, Any]:
     if refused := answer.get("cannot"):
+        if refused["kind"] == "no literal":
+            raise UsageError(refused["why"], mend=["save the case, and replay that: --save FILE"])
         raise Refused(refused["why"], mend=refused["mend"])
     return answer
 

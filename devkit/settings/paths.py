@@ -35,6 +35,11 @@ class Paths:
         """The control socket of the running stack."""
         return self.runtime / "control.sock"
 
+    @property
+    def loans(self) -> Path:
+        """The socket at which the worker's zygote lends forks (`devkit.agent.loan`)."""
+        return self.runtime / "loans.sock"
+
 
 def paths_for(root: Path, data_dir: str, environ: Mapping[str, str]) -> Paths:
     """The project's folders; nothing is created. `data_dir` may be absolute or relative to `root`."""

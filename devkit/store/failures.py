@@ -90,6 +90,11 @@ def readable(records: Iterable[tuple[bytes | None, bytes | None]]) -> list[Failu
     return sorted(found, key=lambda failure: failure.failed_at)
 
 
+def newest_run(runs: Sequence[Failure]) -> Failure | None:
+    """The one that a task's id stands for: its newest run that counts, else the newest of all."""
+    return max(runs, key=lambda run: (run.counts, run.failed_at), default=None)
+
+
 def is_wanted(failure: Failure, task: str) -> bool:
     """Whether it is of the task of this name, or of this end of its dotted name; empty: any."""
     return not task or f".{failure.task}".endswith(f".{task}")

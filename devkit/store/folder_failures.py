@@ -37,13 +37,17 @@ class FolderFailures:
                 meta = json.dumps(failure.to_wire(), separators=(",", ":"))
                 if len(meta) + len(failure.body or b"") > self._limits.size:
                     continue
-                end = f"-{failure.retries}-{_quoted(failure.id)}"
-                for name in [name for name in before if name.endswith(end)]:
+                run = f"{failure.retries}-{_quoted(failure.id)}"
+                for name in [name for name in before if name.split("-", 2)[2] == run]:
                     self._forget(name)
-                name = f"{int(failure.failed_at * 1000):014d}-{COUNTS if failure.counts else RETRY}{end}"
-                if failure.body is not None:  # first: a record without its body would be one whose body was not kept
-                    replace_bytes(self._path(name, ".body"), failure.body)
-                replace(self._path(name, ".json"), meta)
+                name = f"{int(failure.failed_at * 1000):014d}-{COUNTS if failure.counts else RETRY}-{run}"
+                try:
+                    if failure.body is not None:  # first: without it the record would say that it was not kept
+                        replace_bytes(self._path(name, ".body"), failure.body)
+                    replace(self._path(name, ".json"), meta)
+                except OSError:  # the disk is full: half of it helps nobody
+                    self._forget(name)
+                    raise
             self._trim(max(failure.failed_at for failure in failures))
 
     def newest(

@@ -28,7 +28,8 @@ end
 """
 ADD = f"""{FORGET}
 local key = ARGV[2]
-forget(key)
+-- A script that has written is let beyond maxmemory: the first thing that it writes is to be the record.
+if redis.call('ZSCORE', KEYS[3], key) then forget(key) end
 redis.call('HSET', ARGV[1] .. key, unpack(ARGV, 7))
 redis.call('EXPIRE', ARGV[1] .. key, ARGV[6])
 redis.call('ZADD', KEYS[tonumber(ARGV[3])], ARGV[4], key)
@@ -80,11 +81,9 @@ class RedisFailures:
                 size = len(meta) + len(failure.body or b"")
                 if size <= limits.size:
                     index = 1 if failure.counts else 2
-                    fields: list[str | bytes] = [
-                        "meta",
-                        meta,
-                        *([] if failure.body is None else ["body", failure.body]),
-                    ]
+                    fields: list[str | bytes] = ["meta", meta]
+                    if failure.body is not None:
+                        fields += ["body", failure.body]
                     score, seconds = failure.failed_at, int(limits.seconds)
                     pipe.eval(ADD, 4, *keys, RECORD, failure.key, index, score, size, seconds, *fields)
             pipe.eval(TRIM, 4, *keys, RECORD, now - limits.seconds, limits.count, limits.size)
@@ -146,7 +145,9 @@ class RedisFailures:
         try:
             yield
         except (redis.RedisError, OSError) as error:
-            raise StoreError(str(error) or type(error).__name__) from error
+            # Of a pipeline and a script, redis-py and Redis quote the whole text around what they say.
+            text = str(error).rpartition(" of pipeline caused error: ")[2].partition(" script: ")[0]
+            raise StoreError(text or type(error).__name__) from error
 
 
 def _for_redis(url: str) -> str:

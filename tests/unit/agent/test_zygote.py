@@ -101,6 +101,7 @@ class Started:
         app = {"module": "shop", "attribute": "app", "cwd": str(self.folder), "env": {}}
         argv = [*(argv or SOLO), "-n", f"celery.{number}@%h"]
         app |= {"debug": str(self.folder / "debug"), "root": str(self.folder)}
+        app["failures"] = {"folder": str(self.folder / "failures"), "limits": [10, 1.0, 1.0]}
         self.order(start=number, become=become, kind="worker", argv=argv, **app)
 
     def live(self, number: int, **more: Any) -> int:
