@@ -16,6 +16,7 @@ from .surroundings import say
 
 MOST_WAITING = 1000
 AT_ONCE = 50
+GATHER_S = 0.02
 FLUSH_S = 3.0
 AGAIN_S = 1.0
 COMPLAIN_S = 60.0
@@ -64,6 +65,7 @@ class Writer:
     def _run(self) -> None:
         while True:
             batch = [self._waiting.get()]
+            time.sleep(GATHER_S)  # many at once cost less than one by one
             while len(batch) < AT_ONCE and not self._waiting.empty():
                 batch.append(self._waiting.get())
             try:

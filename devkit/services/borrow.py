@@ -83,6 +83,8 @@ def borrow(loans: Path, target: Target, fds: Sequence[int]) -> Lent | None:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(PATIENCE_S)
     try:
+        if loans.parent.stat().st_uid != os.getuid():  # under a shared folder anyone may have made it
+            raise OSError(f"{loans.parent} belongs to somebody else")
         connection.connect(os.fspath(loans))
         sent = socket.send_fds(connection, [data], list(fds))
         connection.sendall(data[sent:])

@@ -96,8 +96,7 @@ class _Runner:
         self._talk = talk
         self._supervisor = Supervisor()
         self._inbox: Inbox = SimpleQueue()
-        make_private(paths.runtime)
-        self._loans = paths.loans
+        self._loans = _address(paths) if plan.name == "worker" else ""
         folder = paths.data / "preload"
         folder.mkdir(exist_ok=True)
         self._learned = folder / f"{plan.name}.json"
@@ -174,7 +173,7 @@ class _Runner:
         settings, plan = self._settings, self._plan
         python = find_python(settings.root, settings.options.python, settings.environ)
         learned = str(self._learned) if plan.preloads(settings.options) else ""
-        lends = os.fspath(self._loans) if plan.name == "worker" and settings.options.fork is not False else ""
+        lends = self._loans if settings.options.fork is not False else ""
         argv = zygote_argv(python, plan.name, learned, settings.options.no_preload or "", lends)
         environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
         return Zygote(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
@@ -213,6 +212,15 @@ class _Runner:
         if self._settings.options != before.options and self._eyes:
             self._eyes.renew(self._settings)
         return self._program(self._make_zygote), f"{', '.join(changed)} changed"
+
+
+def _address(paths: Paths) -> str:
+    """Where the zygote may lend forks; empty where no folder is this user's alone."""
+    try:
+        make_private(paths.runtime)
+    except DevkitError:
+        return ""
+    return os.fspath(paths.loans)
 
 
 class _Reporter:

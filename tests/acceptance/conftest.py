@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.harness import SMALL_APP, Project, copy_of_sample_app
+from tests.acceptance.replaying import Failing, failing
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,3 +44,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with closing(Project(tmp_path_factory.mktemp("running"), copy_of_sample_app())) as project:
         project.up()
         yield project
+
+
+@pytest.fixture(scope="session")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failing]:
+    """A project whose tasks have failed, and a worker that has recorded them; for all tests that do it no harm."""
+    with failing(tmp_path_factory.mktemp("redis"), tmp_path_factory.mktemp("failed")) as made:
+        yield made
