@@ -249,15 +249,15 @@ class _Plain(BaseBackend):  # type: ignore[misc]  # celery has no type hints
 
 
 class _Unopened:
-    """A backend that does without its database what becomes of a task at its end."""
+    """A backend that does without its database what becomes of a task from its start to its end."""
 
     def __init__(self, plain: Any, app: Any) -> None:
         self._plain = plain
         self._app = app
 
     def __getattr__(self, name: str) -> Any:
-        at_the_end = ("mark_as_done", "mark_as_failure", "mark_as_retry", "process_cleanup")
-        return getattr(self._plain if name in at_the_end else self._app.backend, name)
+        ends = ("store_result", "mark_as_done", "mark_as_failure", "mark_as_retry", "process_cleanup")
+        return getattr(self._plain if name in ends else self._app.backend, name)
 
 
 def _nothing(*_: Any, **__: Any) -> None:
