@@ -72,7 +72,7 @@ def become(order: "dict[str, Any]", fds: "list[int]") -> None:
 
     with suppress(OSError):
         os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # it ends without a word, but while a task runs
     orders, answers = fds[3:]
     kept = sorted((orders, answers))
     for place, fd in enumerate(fds[:3]):
@@ -93,3 +93,6 @@ def become(order: "dict[str, Any]", fds: "list[int]") -> None:
     sys.path_importer_cache.pop(order["cwd"], None)  # a new module is found although the listing may be remembered
     sys.argv = ["devkit-replay"]
     replay.main([*order["argv"], str(orders), str(answers)])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # the zygote's own loop is not for its fork

@@ -43,6 +43,8 @@ def main(argv: "list[str]") -> None:
         return
     gc.enable()
     talk.answer({"ready": True})
+    from . import rebuild, rerun  # noqa: F401 - while the failure is looked up
+
     replay = Replay(app, (module, attribute), talk)
     while (order := talk.order()) is not None:
         replay.obey(order)
@@ -138,7 +140,7 @@ class Replay:
         from .rebuild import Cannot
 
         if order["do"] == "broker":
-            return {"broker": self._app.connection_for_write().as_uri()}
+            return {"broker": self._app.connection_for_write().as_uri(include_password=True)}
         if order["do"] == "find":
             from .lookup import found
 

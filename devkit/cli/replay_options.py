@@ -49,6 +49,17 @@ class Request:
             )
         if self.failures and self.every:
             raise UsageError("--all is every failure: it takes no id besides", mend=["leave out one of the two"])
+        self._check_what_is_missing()
+        self._check_what_is_done()
+        one_only = {"--save": self.save, "--to-test": self.to_test, "--watch": self.watch,
+                    "--pdb": self.pdb, "--break": self.breaks}  # fmt: skip
+        for option, value in one_only.items():
+            if value and self.many:
+                raise UsageError(f"{option} is for one failure", mend=["name it by its id: devkit failures"])
+            if value and self.as_json and option != "--to-test":
+                raise UsageError(f"{option} is for people, --json for scripts", mend=["leave out one of the two"])
+
+    def _check_what_is_missing(self) -> None:
         needs = {
             "--queue": (self.queue, "--send", self.send),
             "--yes": (self.yes, "--send", self.send),
@@ -59,15 +70,19 @@ class Request:
         for option, (value, other, present) in needs.items():
             if value and not present:
                 raise UsageError(f"{option} goes with {other} only", mend=[f"add {other}, or leave it out"])
+
+    def _check_what_is_done(self) -> None:
         does = {"--send": self.send, "--save": self.save, "--to-test": self.to_test, "--check": self.check,
                 "--watch": self.watch}  # fmt: skip
         chosen = [option for option, value in does.items() if value]
         if len(chosen) > 1:
             raise UsageError(f"{' and '.join(chosen)} do not go together", mend=["one after the other"])
-        one_only = {**does, "--pdb": self.pdb, "--break": self.breaks}
-        for option in ("--save", "--to-test", "--watch", "--pdb", "--break"):
-            if one_only[option] and self.many:
-                raise UsageError(f"{option} is for one failure", mend=["name it by its id: devkit failures"])
-        for option in ("--watch", "--pdb", "--break"):
-            if one_only[option] and self.as_json:
-                raise UsageError(f"{option} is for people, --json for scripts", mend=["leave out one of the two"])
+        runs = {"--pdb": self.pdb, "--break": self.breaks, "--live": self.live, "--same": self.same}
+        given = {"--args": self.args_json is not None, "--kwargs": self.kwargs_json is not None}
+        without = {"--send": runs | given, "--save": runs | given, "--check": runs}
+        for option in without.keys() & {*chosen}:
+            for other, value in without[option].items():
+                if value:
+                    raise UsageError(
+                        f"{option} runs nothing here: {other} does not go with it", mend=[f"leave out {other}"]
+                    )

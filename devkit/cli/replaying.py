@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from devkit.services.saves import Saves
 
 CANNOT = 125
+# These end the task, too, as Ctrl-C does.
+ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Replaying:
@@ -50,6 +53,9 @@ class Replaying:
 
     def run(self) -> int:
         """Do what was asked for; returns the exit code."""
+        for signum in ENDS:
+            if signal.getsignal(signum) is signal.SIG_DFL:
+                signal.signal(signum, _leave)
         try:
             if self._request.save:
                 return self._save(Path(self._request.save))
@@ -150,7 +156,9 @@ class Replaying:
             count = f"{len(failures)} failed tasks"
             if not (sys.stdin.isatty() and sys.stderr.isatty()):
                 raise UsageError(f"{count} are not sent without asking, and nobody can be asked", mend=["add --yes"])
-            click.confirm(f"Send {count} back to {replayer.broker}?", abort=True, err=True)
+            if not click.confirm(f"Send {count} back to {replayer.broker}?", err=True):
+                say("nothing is sent")
+                return 1
         refused = []
         sent = []
         for failure in failures:
@@ -177,7 +185,7 @@ class Replaying:
             raise CannotReplay(replayed.verdict.why, mend=replayed.mend)
         write_test(literals, replayed.outcome, failure, path, with_secrets=self._request.with_secrets)
         self._tell(replayed)
-        say(f"{path} is written; run it: python -m pytest {path}")
+        say(f"{path} is written; run it: python -m pytest {quote(str(path))}")
         return exit_code(replayed.verdict, same=self._request.same)
 
     def _save(self, path: Path) -> int:
@@ -186,7 +194,7 @@ class Replaying:
 
         failure = self._find(self._request.failures[0])
         masked = save(failure, path, with_secrets=self._request.with_secrets)
-        say(f"{path} is written; replay it: devkit replay {path}")
+        say(f"{path} is written; replay it: devkit replay {quote(str(path))}")
         if masked:
             say(f"masked: {', '.join(masked)}; --with-secrets writes them, too")
         return 0
@@ -258,6 +266,10 @@ def _ctrl_c_for_pdb() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _leave(signum: int, _: object) -> None:
+    raise SystemExit(128 + signum)
 
 
 def _given(option: str, text: str | None, kind: type, example: str) -> Any:

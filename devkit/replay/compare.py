@@ -35,6 +35,7 @@ _VARIES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
         (r"(?<=/)(?:tmp|T)/[^\s'\"]+", lambda found: re.sub(r"(?=[a-z_]*\d)[a-z0-9_]{8,}", "<temporary>", found[0])),
         (r"\b(pid|PID|tid|(?:process|thread)[ ]id)(\s*[=:]?\s*)\d+\b", r"\1\2<number>"),
         (r"(Worker|Process|Thread)-\d+(?::\d+)?", r"\1-<number>"),
+        (r"(?<=maximum[ ]recursion[ ]depth[ ]exceeded)[ ](?:while|in)[ ].*", ""),  # by chance
         (r"(?<![\w:}])\{([^{}:]*,[^{}:]*)\}", lambda found: f"<set {sorted(found[1].split(', '))}>"),
     )
 )

@@ -17,6 +17,7 @@ from devkit.model.failure import Failure
 from devkit.replay.compare import Verdict, judge
 from devkit.services.app import problem_error
 from devkit.services.borrow import Process, borrow, start
+from devkit.services.broker import masked
 from devkit.services.target import Target
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Replayer:
     @property
     def broker(self) -> str:
         """The address of the app's broker, without its password. Raises CannotReplay."""
-        return str(self._last({"do": "broker"})["broker"])
+        return masked(self._last({"do": "broker"})["broker"])
 
     def run(self, failure: Failure, how: How, *, apart: bool = False) -> Replayed:
         """Run it again; `apart`: in a process of its own, as more follow. Raises CannotReplay if none can be."""
@@ -133,8 +134,17 @@ class Replayer:
         }  # fmt: skip
 
     def _run(self, order: dict[str, Any]) -> dict[str, Any]:
-        began, give_up = time.monotonic(), None
         running: dict[str, Any] = {}
+        try:
+            return self._outcome(order, running)
+        except BaseException as error:  # Ctrl-C, a save
+            if running:
+                self._interrupt(running["pid"], heard=isinstance(error, KeyboardInterrupt) and not self.lent)
+            raise
+
+    def _outcome(self, order: dict[str, Any], running: dict[str, Any]) -> dict[str, Any]:
+        """What comes of it; `running` is what is told of it meanwhile."""
+        began, give_up = time.monotonic(), None
         self._say(order)
         while True:
             try:
@@ -149,7 +159,8 @@ class Replayer:
                 code = os.waitstatus_to_exitcode(answer["died"])
                 return _ended(LOST, _exit_text(code), time.monotonic() - began)
             if "running" in answer:
-                running, began = answer["running"], time.monotonic()
+                running |= answer["running"]
+                began = time.monotonic()
                 give_up = began + running["hard"] if running["hard"] else None
             else:
                 outcome: dict[str, Any] = _unrefused(answer)["outcome"]
@@ -157,8 +168,23 @@ class Replayer:
 
     def _kill(self, pid: int) -> None:
         """End the process of a task, and hear that it has died: no later order is to take that for its answer."""
-        with suppress(ProcessLookupError, TimeoutError):
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+            self._hear_of_its_end()
+
+    def _interrupt(self, pid: int, *, heard: bool) -> None:
+        """End the process of a task, after a moment for its `finally`; it may have `heard` Ctrl-C itself."""
+        self._saves = []
+        with suppress(ProcessLookupError):
+            try:
+                if not heard:
+                    os.kill(pid, signal.SIGINT)
+                self._hear_of_its_end()
+            finally:
+                os.kill(pid, signal.SIGKILL)
+
+    def _hear_of_its_end(self) -> None:
+        with suppress(TimeoutError):
             while (answer := self._next(time.monotonic() + DIES_S)) and "died" not in answer:
                 pass  # what it answered in the last moment
 
