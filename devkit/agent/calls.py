@@ -62,10 +62,11 @@ def before_failures(call: "Callable[[Any, str, BaseException], None]") -> None:
     TraceInfo.handle_error_state = handle_error_state
 
 
-def describe_failures(describe: "Callable[[Any, BaseException], Any]") -> None:
+def describe_failures(describe: "Callable[[Any, BaseException, bool], Any]") -> None:
     """Have what `describe` makes of a task and its error go with it to the worker's main process, as `einfo.devkit`.
 
-    It has to be JSON values: there the error's frames are gone, and their values never were.
+    It has to be JSON values: there the error's frames are gone, and their values never were. What it gets last is
+    whether it has to tell the traceback as well: the einfo has that of what was raised, which a retry's cause is not.
     """
     original = TraceInfo.handle_error_state
 
@@ -74,7 +75,8 @@ def describe_failures(describe: "Callable[[Any, BaseException], Any]") -> None:
         described = None
         if error is not None:
             with suppress(Exception):  # the project's own values had a part in it
-                described = describe(task, cause(error))
+                found = cause(error)
+                described = describe(task, found, found is not error)
         einfo = original(info, task, *args, **kwargs)
         if einfo is not None:
             einfo.devkit = described

@@ -7,6 +7,10 @@ import traceback
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
+import billiard
+import celery
+import kombu
+
 from ..model.failure import Frame
 from .masking import MASK, is_secret, short
 
@@ -18,16 +22,31 @@ LONGEST_MESSAGE = 4000
 LONGEST_TRACEBACK = 20_000
 INSTALLED = ("site-packages", "dist-packages")
 LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
+TITLE, FRAME = "Traceback (most recent call last):\n", '  File "'
+CELERY_FRAMES = tuple(FRAME + os.path.dirname(str(package.__file__)) + os.sep for package in (celery, kombu, billiard))
 CELERY = ("celery", "kombu", "billiard", "vine", "amqp", "devkit", "_devkit")
 
 
-def describe(error: BaseException, root: str, package: str = "") -> "dict[str, Any]":
+def describe(error: BaseException, root: str, package: str = "", *, text: bool = True) -> "dict[str, Any]":
     """{"exception", "message", "traceback", "frames"}: JSON values, the innermost frame last.
 
-    The project's own code is what lies under `root`, or belongs to the top-level `package` of the task.
+    The project's own code is what lies under `root`, or belongs to the top-level `package` of the task. Without `text`
+    the traceback is empty: Celery makes one, too, and it takes longer than all the rest (`without_celery`).
     """
     start = _beyond_celery(error.__traceback__)
-    return _described(error, _text(error, start), start, root, package)
+    return _described(error, _text(error, start) if text else "", start, root, package)
+
+
+def without_celery(text: str) -> str:
+    """A traceback's text without the frames of Celery's with which it begins: how the worker came to call the task."""
+    start = text.rfind(TITLE + FRAME) + len(TITLE)  # of the error itself; those that led to it come before
+    lines = text[start:].splitlines(keepends=True)
+    while lines and lines[0].startswith(CELERY_FRAMES):
+        del lines[0]
+        while lines and lines[0].startswith("    "):  # the frame's source
+            del lines[0]
+    # Without any frame left, it is of Celery itself.
+    return _cut(text[:start] + "".join(lines) if lines and lines[0].startswith(FRAME) else text)
 
 
 def describe_passed_on(error: BaseException, told: Any, root: str, package: str = "") -> "dict[str, Any]":

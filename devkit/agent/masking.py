@@ -3,6 +3,7 @@
 import inspect
 import reprlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -52,7 +53,9 @@ def short(value: Any) -> str:
         text = _short.repr(value)
     except BaseException as error:
         text = _no_repr(value, error)
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: LONGEST + 1])
+    text = text[: LONGEST + 1]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
@@ -68,7 +71,7 @@ def call_text(function: Any, args: "Sequence[Any]", kwargs: "Mapping[str, Any]")
 def positional(function: Any, count: int) -> "list[str]":
     """The names of a function's first parameters; `*args` for those that it collects. The call need not fit."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = _parameters(function)
     except Exception:  # it may have to evaluate annotations
         return []
     found: list[str] = []
@@ -78,6 +81,11 @@ def positional(function: Any, count: int) -> "list[str]":
         elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             found.append(parameter.name)
     return found[:count]
+
+
+@lru_cache(maxsize=256)
+def _parameters(function: Any) -> "tuple[inspect.Parameter, ...]":
+    return tuple(inspect.signature(function).parameters.values())
 
 
 def _no_repr(value: Any, error: BaseException) -> str:

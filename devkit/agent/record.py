@@ -7,7 +7,7 @@ from celery.exceptions import NotRegistered
 from kombu.serialization import dumps, loads, registry
 
 from ..model.failure import Failure
-from .frames import describe_passed_on
+from .frames import describe_passed_on, without_celery
 from .masking import call_text, positional
 
 LONGEST_CALL = 1000
@@ -22,6 +22,8 @@ def of_request(request: Any, error: BaseException, exc_info: Any, state: str, fa
     if request._decoded:
         arrived, args, kwargs = _converted(request.message)  # those of the request this process's task may have changed
     described = getattr(exc_info, "devkit", None) or describe_passed_on(error, exc_info, root, package_of(task))
+    if described["frames"] and not described["traceback"]:
+        described = {**described, "traceback": without_celery(exc_info.traceback)}
     return _failure(
         request.message,
         arrived,

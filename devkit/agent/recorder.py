@@ -80,7 +80,7 @@ def record(app: Any, root: str, folder: str, limits: Limits) -> "Writer | None":
     except (StoreError, ImportError) as error:
         say(f"devkit: failures will not be kept: {error}")
         return None
-    describe_failures(lambda task, error: describe(error, root, package_of(task)))
+    describe_failures(lambda task, error, text: describe(error, root, package_of(task), text=text))
     for task in app.tasks.values():
         request = symbol_by_name(task.Request)  # type: ignore[no-untyped-call]
         task.Request = type(request.__name__, (Kept, request), {"devkit_writer": writer})
