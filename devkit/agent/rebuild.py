@@ -169,7 +169,7 @@ def _task(app: Any, name: str) -> Any:
     close = [known for known in names if known.rpartition(".")[2] == last] or get_close_matches(name, names)
     raise Cannot(
         "no task",
-        f"the project has no task {name} any more",
+        f"the project has no task {name}",
         *([f"it has {', '.join(close)}: was it renamed?"] if close else []),
     )
 

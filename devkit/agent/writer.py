@@ -16,7 +16,7 @@ from .surroundings import say
 
 MOST_WAITING = 1000
 AT_ONCE = 50
-GATHER_S = 0.02
+GATHER_S = 0.1
 FLUSH_S = 3.0
 AGAIN_S = 1.0
 COMPLAIN_S = 60.0
@@ -49,7 +49,7 @@ class Writer:
                 if self._thread is None:  # not before: pools fork, and most workers never need it
                     self._thread = threading.Thread(target=self._run, daemon=True, name="devkit-failures")
                     self._thread.start()
-                if self._held and self._held + size > self._limits.size:
+                if self._held > self._limits.size:
                     raise queue.Full
                 self._waiting.put_nowait((make, size))
                 self._held += size
@@ -65,7 +65,8 @@ class Writer:
     def _run(self) -> None:
         while True:
             batch = [self._waiting.get()]
-            time.sleep(GATHER_S)  # many at once cost less than one by one
+            if self._waiting.qsize() < AT_ONCE:
+                time.sleep(GATHER_S)  # many at once take less of the worker's time than one by one
             while len(batch) < AT_ONCE and not self._waiting.empty():
                 batch.append(self._waiting.get())
             try:

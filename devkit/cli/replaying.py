@@ -15,6 +15,7 @@ import click
 from devkit.cli import verdict
 from devkit.cli.base import Project
 from devkit.cli.console import error_text, say, show, wants_colour
+from devkit.cli.failed import short_ids
 from devkit.cli.moments import moment
 from devkit.cli.replay_options import Request
 from devkit.cli.sent import json_option
@@ -124,13 +125,13 @@ class Replaying:
 
     def _run_all(self, replayer: Replayer, failures: Sequence[Failure]) -> int:
         """Each in a process of its own, one line for each."""
-        found = []
+        found, ids = [], short_ids([failure.id for failure in failures])
         if self._how.live:
             self._name_broker(replayer)
         for failure in failures:
             found.append(replayer.run(failure, self._how, apart=True))
             if not self._request.as_json:
-                show(verdict.one_line(found[-1]))
+                show(verdict.one_line(found[-1], ids[failure.id]))
         if self._request.as_json:
             show(verdict.dumped([verdict.replay_json(one) for one in found]))
         if found:
@@ -145,8 +146,9 @@ class Replaying:
             documents = [verdict.check_json(one) for one in found]
             show(verdict.dumped(documents if self._request.many else documents[0]))
         else:
+            ids = short_ids([failure.id for failure in failures])
             for one in found:
-                show(verdict.check_line(one))
+                show(verdict.check_line(one, ids[one.failure.id]))
         return 1 if any(one.verdict.kind != verdict.GOOD for one in found) else 0
 
     def _send(self, replayer: Replayer, failures: Sequence[Failure]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devkit.cli.console import wants_colour
-from devkit.cli.failed import SHORT_ID, plain, when
+from devkit.cli.failed import plain, when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure
 from devkit.services.replay import Replayed
@@ -41,18 +41,18 @@ def verdict_line(replayed: Replayed, paint: Paint) -> str:
     return f"{kind}: {plain(verdict.why)}" + ("" if took is None else paint.dim(f" ({took:.2f} s)"))
 
 
-def one_line(replayed: Replayed) -> str:
+def one_line(replayed: Replayed, short_id: str) -> str:
     """One of many."""
     failure, paint = replayed.failure, Paint(colour=wants_colour(sys.stdout))
     call = plain(f"{failure.task.rpartition('.')[2]}({failure.call})")
-    return f"{paint.mark(plain(failure.id[:SHORT_ID]))}  {call}  {verdict_line(replayed, paint)}"
+    return f"{paint.mark(plain(short_id))}  {call}  {verdict_line(replayed, paint)}"
 
 
-def check_line(replayed: Replayed) -> str:
+def check_line(replayed: Replayed, short_id: str) -> str:
     """Whether the arguments of one fit the task."""
     failure = replayed.failure
     fits = replayed.verdict.kind == GOOD
-    return plain(f"{failure.id[:SHORT_ID]}  {failure.task}: {'fits' if fits else replayed.verdict.why}")
+    return plain(f"{short_id}  {failure.task}: {'fits' if fits else replayed.verdict.why}")
 
 
 def check_json(replayed: Replayed) -> dict[str, Any]:

@@ -55,7 +55,10 @@ def judge(failure: Failure, outcome: dict[str, Any]) -> Verdict:
     if outcome["state"] == "SUCCESS":
         return Verdict("passes now", _line(f"{task} returned {outcome.get('result')}"))
     if outcome["state"] == "IGNORED":
-        return Verdict("passes now", f"{task} asked to be ignored")
+        replaced = next((one["task"] for one in outcome.get("sent") or () if one["kind"] == "replace"), "")
+        return Verdict(
+            "passes now", f"{task} was replaced by {replaced}" if replaced else f"{task} asked to be ignored"
+        )
     exception = outcome.get("exception") or ""
     then, now = _names(failure.exception, exception)
     limit = _last(failure.exception) in TIME_LIMITS

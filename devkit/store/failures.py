@@ -87,7 +87,8 @@ def readable(records: Iterable[tuple[bytes | None, bytes | None]]) -> list[Failu
             last = error
     if last:
         raise last
-    return sorted(found, key=lambda failure: failure.failed_at)
+    # Of two processes of a pool the later run may be heard of first.
+    return sorted(found, key=lambda failure: (failure.retries, failure.failed_at))
 
 
 def newest_run(runs: Sequence[Failure]) -> Failure | None:

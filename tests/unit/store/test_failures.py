@@ -253,3 +253,9 @@ def test_redis_where_there_is_one_else_the_folder(broker: str | None, backend: s
 )
 def test_an_address_as_celery_writes_it(url: str, shown: str) -> None:
     assert open_store(url).where == shown
+
+
+def test_a_run_that_is_heard_of_before_the_one_before_it_stays_the_later_one(store: FailureStore) -> None:
+    store.add([failure("a", 0.5, state="RETRY"), failure("a", 0.6, retries=1)])  # another process was quicker
+
+    assert [one.retries for one in store.attempts("a")] == [0, 1]
