@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from celery.exceptions import NotRegistered
 from kombu.serialization import dumps, loads, registry
 
-from ..model.failure import Failure
+from ..model.failure import Failure, Frame
 from .frames import describe_passed_on, without_celery
 from .masking import call_text, positional
 
@@ -32,7 +32,7 @@ def of_request(request: Any, error: BaseException, exc_info: Any, state: str, fa
         task=request.type,
         state=state,
         call=call_text(task.run, args, kwargs)[:LONGEST_CALL],
-        names=positional(task.run, len(args)),
+        names=tuple(positional(task.run, len(args))),
         failed_at=failed_at,
         started_at=request.time_start,
         worker=request.hostname,
@@ -49,7 +49,7 @@ def of_unknown(message: Any, name: str, task_id: str, worker: str, failed_at: fl
         task=str(name),
         state="FAILURE",
         call="",
-        names=[],
+        names=(),
         failed_at=failed_at,
         started_at=None,
         worker=worker,
@@ -89,28 +89,31 @@ def _converted(message: Any) -> "tuple[_Arrived, Any, Any]":
     return _Arrived(headers, _bytes(body), kind, coding), args, kwargs
 
 
-def _failure(message: Any, arrived: _Arrived, /, **known: Any) -> Failure:
-    wire = {
-        "schema": 1,
+def _failure(message: Any, arrived: _Arrived, /, *, frames: "list[dict[str, Any]]", **known: Any) -> Failure:
+    return Failure(
         **known,
-        "headers": _plain(arrived.headers),
-        "properties": _plain(message.properties or {}),
-        "delivery_info": _plain(message.delivery_info or {}),
-        "content_type": arrived.content_type,
-        "content_encoding": arrived.content_encoding,
-        "retries": int(arrived.headers.get("retries") or 0),
-        "revision": "",
-        "source": "recorded",
-        "limits": [],
-        "missing": "",
-    }
-    return Failure.from_wire(wire, arrived.body)
+        frames=tuple(Frame(**frame) for frame in frames),
+        headers=_plain(arrived.headers),
+        properties=_plain(message.properties or {}),
+        delivery_info=_plain(message.delivery_info or {}),
+        content_type=arrived.content_type,
+        content_encoding=arrived.content_encoding,
+        retries=int(arrived.headers.get("retries") or 0),
+        revision="",
+        body=arrived.body,
+    )
 
 
 def _bytes(body: Any) -> bytes:
     return body.encode() if isinstance(body, str) else bytes(body)
 
 
-def _plain(values: Any) -> Any:
+def _plain(value: Any) -> Any:
     """As JSON values: the headers of some brokers hold others."""
-    return json.loads(json.dumps(values, default=str, skipkeys=True))
+    if value is None or type(value) in (str, int, bool, float):
+        return value
+    if type(value) is dict and all(type(name) is str for name in value):
+        return {name: _plain(item) for name, item in value.items()}
+    if type(value) is list:
+        return [_plain(item) for item in value]
+    return json.loads(json.dumps(value, default=str, skipkeys=True))
