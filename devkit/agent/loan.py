@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -67,7 +68,18 @@ class Loans:
 
 
 def become(order: "dict[str, Any]", fds: "list[int]") -> None:
-    """Replay, in the fork, to its end."""
+    """Replay, in the fork, to its end: the zygote's own loop is not for its fork."""
+    try:
+        _replay(order, fds)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+        os._exit(1)
+
+
+def _replay(order: "dict[str, Any]", fds: "list[int]") -> None:
     from . import replay
 
     with suppress(OSError):
@@ -93,6 +105,3 @@ def become(order: "dict[str, Any]", fds: "list[int]") -> None:
     sys.path_importer_cache.pop(order["cwd"], None)  # a new module is found although the listing may be remembered
     sys.argv = ["devkit-replay"]
     replay.main([*order["argv"], str(orders), str(answers)])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # the zygote's own loop is not for its fork

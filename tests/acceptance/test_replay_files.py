@@ -199,6 +199,6 @@ def test_bisecting(empty: Project) -> None:
 
     found = done.expect(0).out
     assert re.search(r"is the first bad commit\n(?:.*\n)*?\s+it breaks\n", found), found
-    for number, why in ((2, "no_such_module"), (3, "no task tasks.price any more"), (6, "now KeyError in price")):
+    for number, why in ((2, "no_such_module"), (3, "no task tasks.price"), (6, "now KeyError in price")):
         git("checkout", "-q", f"main~{len(HISTORY) - 1 - number}")
         assert why in empty.devkit("replay", "case.json", "--same").expect(125).out

@@ -1,8 +1,6 @@
 """Failed tasks in a table, and as JSON."""
 
 import json
-import os
-import shutil
 import sys
 from datetime import datetime
 
@@ -17,7 +15,7 @@ LONG = "something that is too long to be shown as a whole " * 4
 @pytest.fixture
 def _terminal(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((request.param, 24)))
+    monkeypatch.setenv("COLUMNS", str(request.param))
     monkeypatch.setenv("NO_COLOR", "1")
 
 

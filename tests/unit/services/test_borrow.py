@@ -205,3 +205,11 @@ def test_the_zygotes_end_is_an_end(project: Path, target: Target) -> None:
 
     assert lent.wait() == KILLED
     ours.close()
+
+
+def test_one_that_cannot_even_begin_leaves_the_zygote_as_it_was(make: Make, target: Target, tmp_path: Path) -> None:
+    gone = make(borrow, replace(target, app=AppRef(tmp_path / "gone", "shop", "app")))
+    assert gone.process
+    assert gone.process.wait() == 1
+
+    assert make().ask("shop.ask")["outcome"]["state"] == "SUCCESS"
