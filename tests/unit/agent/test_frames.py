@@ -191,7 +191,7 @@ def test_celerys_own_text_says_the_same_without_its_frames(cause: str, monkeypat
     """Celery makes one for each failure; making another takes longer than all the rest."""
     app = Celery(broker="memory://", set_as_current=False)
 
-    @app.task(name=f"shop.total{cause}")  # type: ignore[untyped-decorator]
+    @app.task(shared=False, name=f"shop.total{cause}")  # type: ignore[untyped-decorator]
     def total(cause: str) -> None:
         try:
             if cause:
