@@ -56,7 +56,7 @@ def make_data(paths: Paths) -> None:
     """Create the data folder, which ignores itself in git. Raises DevkitError where that is not possible."""
     try:
         if not paths.data.exists():
-            paths.data.mkdir(mode=0o700, parents=True)
+            paths.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # another devkit may start at this moment
             (paths.data / ".gitignore").write_text("*\n")
         paths.logs.mkdir(mode=0o700, exist_ok=True)
         if not os.access(paths.logs, os.W_OK):
