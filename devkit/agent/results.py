@@ -7,15 +7,12 @@ or a "problem".
 
 import base64
 import heapq
-import json
-import os
-import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from . import errand
 from .describe import Problem, load_app
 from .results_backends import Meta, Reader, down, reader_for
 from .results_meta import failed_at, failure_of, name_of, never_ran
@@ -25,20 +22,7 @@ PROGRESS_EVERY_S = 0.2
 
 def main(arguments: "list[str]") -> None:
     """Answer the order on standard input about the app MODULE ATTRIBUTE."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # devkit, which gets the same Ctrl-C, ends this process
-    order = json.load(sys.stdin)
-    # What the project prints on import is not ours to tell: it goes to standard error.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def tell(**message: Any) -> None:
-        answers.write(json.dumps(message, default=repr) + "\n")
-        answers.flush()
-
-    try:
-        answer(load_app(*arguments), order, tell)
-    except Problem as problem:
-        tell(**problem.report)
+    errand.run(lambda order, tell: answer(load_app(*arguments), order, tell))
 
 
 def answer(app: Any, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:

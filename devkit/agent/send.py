@@ -4,14 +4,11 @@ Standard input brings the order as JSON, standard output takes one JSON object a
 then "done"; or a "problem".
 """
 
-import json
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+from . import errand
 from .describe import Problem, broker_error, load_app, result_backend_error
 
 POLL_S = 0.05
@@ -20,20 +17,7 @@ NO_WORKER_AFTER_S = 2.0
 
 def main(_: list[str]) -> None:
     """Send what the order on standard input says."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # devkit, which gets the same Ctrl-C, ends this process
-    order = json.load(sys.stdin)
-    # What the project prints on import is not ours to tell: it goes to standard error.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def tell(**message: Any) -> None:
-        answers.write(json.dumps(message, default=repr) + "\n")
-        answers.flush()
-
-    try:
-        send(order, tell)
-    except Problem as problem:
-        tell(**problem.report)
+    errand.run(send)
 
 
 def send(order: dict[str, Any], tell: Callable[..., None]) -> None:

@@ -1,9 +1,7 @@
 """Asks the project's app, in the project's own interpreter, about failed tasks: where a worker would keep their
 records, and what the app's result backend holds. That takes as long as importing the project does."""
 
-import json
 import signal
-import subprocess
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +10,9 @@ from typing import Any
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure
 from devkit.services.app import ask_facts, problem_error
-from devkit.services.base import AGENT, zygote_argv
+from devkit.services.base import zygote_argv
 from devkit.services.broker import masked
-from devkit.services.target import find_target
+from devkit.services.target import find_target, run_errand
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
@@ -87,31 +85,10 @@ class Asker:
     def _ask_results(self, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """What `devkit.agent.results` tells."""
         target, app = self._target, self._target.app
-        with subprocess.Popen(
-            [target.python, str(AGENT), "results", app.module, app.attribute],
-            cwd=app.folder,
-            env=target.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps(order))
-            process.stdin.close()
-            try:
-                for line in process.stdout:
-                    news = json.loads(line)
-                    if "problem" in news:
-                        raise _in_words(news, app)
-                    yield news
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode != 0:
-            raise DevkitError(
-                f"reading the results of {app} ended with exit code {process.returncode}, its output is above"
-            )
+        argv = ["results", app.module, app.attribute]
+        return run_errand(
+            target, argv, order, lambda problem: _in_words(problem, app), doing=f"reading the results of {app}"
+        )
 
 
 def _failure(news: Mapping[str, Any]) -> Failure:

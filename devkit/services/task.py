@@ -1,15 +1,12 @@
 """Sends a task for `devkit run`: with the running stack's broker, or else with the app's own."""
 
-import json
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.services.app import problem_error
-from devkit.services.base import AGENT
 from devkit.services.broker import masked
-from devkit.services.target import find_target
+from devkit.services.target import find_target, run_errand
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
@@ -36,28 +33,9 @@ def send(
         "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),
         "queue": queue, "wait": wait, "task_id": task_id,
     }  # fmt: skip
-    with subprocess.Popen(
-        [target.python, str(AGENT), "send"],
-        cwd=app.folder,
-        env=target.environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(order))
-        process.stdin.close()
-        try:
-            for line in process.stdout:
-                news = json.loads(line)
-                if "problem" in news:
-                    raise _in_words(news, task, app)
-                yield news
-        finally:
-            process.kill()
-    if process.returncode not in (0, -9):
-        raise DevkitError(f"sending {task} ended with exit code {process.returncode}, its output is above")
+    yield from run_errand(
+        target, ["send"], order, lambda problem: _in_words(problem, task, app), doing=f"sending {task}"
+    )
 
 
 def _in_words(problem: Mapping[str, Any], task: str, app: AppRef) -> DevkitError:

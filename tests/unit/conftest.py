@@ -23,7 +23,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis that listens on a socket in a folder; its URL, as Celery writes it."""
     server = shutil.which("redis-server") or shutil.which("valkey-server")
     if not server:
-        pytest.skip("needs redis-server or valkey-server on PATH")
+        pytest.skip("needs redis-server or valkey-server on PATH; on Debian: apt install redis-server")
     folder = tmp_path_factory.mktemp("redis", numbered=True)
     path = folder / "redis.sock"
     process = subprocess.Popen(
