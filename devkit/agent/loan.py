@@ -59,6 +59,11 @@ class Loans:
             os.close(fd)
         return None
 
+    def close(self) -> None:
+        """Lend no more; what is out comes back as before."""
+        self._socket.close()
+        self.fd = -1
+
     def ended(self, pid: int, status: int) -> None:
         """A child of the zygote ended: whoever has borrowed it wants to know."""
         if connection := self._out.pop(pid, None):

@@ -93,7 +93,11 @@ class Zygote:
         while open_for_orders or self._generations:
             if open_for_orders and not self._orders.waiting() and self._import_next():
                 continue
-            waited = [self._ended, *([self._orders.fd] * open_for_orders), *([self._loans.fd] if self._loans else [])]
+            waited = [
+                self._ended,
+                *([self._orders.fd] * open_for_orders),
+                *([self._loans.fd] if self._loans and self._loans.fd >= 0 else []),
+            ]
             readable = select.select(waited, [], [])[0]
             if self._ended in readable:
                 self._reap()
@@ -182,7 +186,7 @@ class Zygote:
     def _lend(self, loans: Loans) -> None:
         """Fork for `devkit replay`, with the code as it is now."""
         if threads() > 1 or not self._fit:
-            self._loans = None  # it is asked no more: a process that is started does as well
+            loans.close()  # it is asked no more: a process that is started does as well
             return
         gc.freeze()
         if asked := loans.lend():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -96,7 +97,7 @@ class RedisFailures:
         self.unreadable = 0
         found: list[Failure] = []
         start = 0
-        wanted = limit if limit is not None else self._limits.count
+        wanted = sys.maxsize if limit is None else limit  # the worker that keeps them may have other limits
         with self._errors():
             while len(found) < wanted:
                 at_once = AT_ONCE if task else min(AT_ONCE, wanted)

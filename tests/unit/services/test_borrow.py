@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from devkit.agent.loan import Loans
 from devkit.reload.zygote import Zygote
 from devkit.services.base import zygote_argv
 from devkit.services.borrow import KILLED, Lent, Process, borrow, start
@@ -213,3 +214,12 @@ def test_one_that_cannot_even_begin_leaves_the_zygote_as_it_was(make: Make, targ
     assert gone.process.wait() == 1
 
     assert make().ask("shop.ask")["outcome"]["state"] == "SUCCESS"
+
+
+def test_who_lends_no_more_keeps_nobody_waiting(target: Target, short_folder: Path) -> None:
+    lends = Loans(str(short_folder / "loans.sock"))
+    lends.close()
+
+    with socket.socket(socket.AF_UNIX) as connection, pytest.raises(ConnectionRefusedError):
+        connection.connect(str(short_folder / "loans.sock"))
+    assert borrow(short_folder / "loans.sock", target, (0, 1, 2, 0, 1)) is None

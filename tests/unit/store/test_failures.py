@@ -133,6 +133,12 @@ def test_the_oldest_go_when_there_are_too_many(make: Callable[..., FailureStore]
     assert store.attempts("id-9") == []
 
 
+def test_all_are_listed_whatever_the_reader_would_keep(make: Callable[..., FailureStore]) -> None:
+    make(Limits(count=9)).add([failure(f"id-{age}", age) for age in range(5)])
+
+    assert len(newest(make(Limits(count=2)), limit=None)) == 5
+
+
 def test_they_go_when_they_are_too_old(make: Callable[..., FailureStore]) -> None:
     store = make(Limits(seconds=100))
     store.add([failure("old", 101), failure("retry", 101, state="RETRY"), failure("kept", 99)])
