@@ -36,8 +36,8 @@ def end(code):
     os._exit(code)
 @app.task(name="shop.hang")
 def hang(path):
-    open(path, "w").close()
     try:
+        open(path, "w").close()
         time.sleep(60)
     finally:
         os.rename(path, path + ".done")
