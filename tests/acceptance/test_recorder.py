@@ -219,8 +219,8 @@ class Site(Reloading):
         store = open_store(url or f"{self.url}/1")
         found: dict[str, list[Failure]] = {}
         for task_id in reversed(store.ids("")):
-            runs = store.attempts(task_id)
-            found.setdefault(runs[0].task.removeprefix("tasks."), []).extend(runs)
+            for run in store.attempts(task_id):  # none, where the limits took it away since the ids were listed
+                found.setdefault(run.task.removeprefix("tasks."), []).append(run)
         return found
 
     def close(self) -> None:
