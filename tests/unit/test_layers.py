@@ -11,7 +11,7 @@ import pytest
 import devkit
 
 ROOT = Path(devkit.__file__).parent
-ENGINES = ("stack", "reload", "agent", "debug", "replay")
+ENGINES = ("stack", "reload", "agent", "debug", "replay", "containers")
 LEVELS = {
     "errors": 0,
     **dict.fromkeys(("model", "settings"), 1),
