@@ -64,7 +64,7 @@ class Watched:
         self._due = False  # the file is to be read
         self._traced = False  # a thread of this process is traced, or was
         self._busy = threading.local()
-        self._signal = _FolderSignal(store.folder, self.refresh)
+        self._signal = _FolderSignal(store.folder, self._noticed)
         # A bound method is a new object each time: here is the one that is compared.
         self._global_trace = self.tracer
         self._local_trace = self._trace_lines
@@ -89,6 +89,18 @@ class Watched:
         """
         self._reading = threading.Lock()  # a thread that held it at the fork is not here any more
         self._signal.arm()
+
+    def _noticed(self) -> None:
+        """A change, in the middle of whatever runs: who steps through that is not to be led into this."""
+        tracer = sys.gettrace()
+        if tracer in (None, self._global_trace):
+            self.refresh()
+            return
+        sys.settrace(None)
+        try:
+            self.refresh()
+        finally:
+            sys.settrace(tracer)
 
     def failure_wanted(self, task: str, state: str) -> "Breakpoint | None":
         """The breakpoint for which a task that ends in this state is to pause: "FAILURE", or "RETRY"."""
@@ -398,6 +410,7 @@ class _Monitor:
                 MONITORING.register_callback(tool, events.PY_RESUME, self._resume)
                 MONITORING.register_callback(tool, events.LINE, self._line)
                 MONITORING.set_events(tool, events.PY_START | events.PY_RESUME)
+                atexit.register(self._release)  # what runs while Python ends finds no module of this one any more
                 break
         return self._tool is not None
 
@@ -409,6 +422,7 @@ class _Monitor:
                 MONITORING.register_callback(self._tool, event, None)
             MONITORING.free_tool_id(self._tool)
             self._tool = None
+            atexit.unregister(self._release)
 
     def _look_at_running(self) -> None:
         """Who is in a function already does not enter it."""
@@ -481,9 +495,11 @@ class _FolderSignal:
                 os.close(fd)
 
     def _handle(self, *_: Any) -> None:
-        # It interrupts whatever runs: nothing may go wrong here.
-        with suppress(Exception):
+        # It interrupts whatever runs: nothing may go wrong here. A debugger would be led into a `suppress`.
+        try:  # noqa: SIM105
             self._changed()
+        except Exception:  # noqa: S110
+            pass
 
 
 def _free_signal(own: Any) -> "int | None":
