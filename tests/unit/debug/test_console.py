@@ -224,9 +224,9 @@ def test_a_lost_connection_is_told_at_once(project: Project) -> None:
 def test_output_of_another_thread_does_not_disturb_what_is_typed(project: Project) -> None:
     def script(peer: Peer) -> None:
         asked = peer.heard("complete")  # so much is typed
+        peer.tell("completions", id=asked["id"], start=2, matches=[])
         peer.send(b"printed meanwhile\r\n")
         peer.tell("prompt", text="(Pdb) ")
-        peer.tell("completions", id=asked["id"], start=2, matches=[])
         answer(peer, "p x", "10\r\n")
         leave(peer)
 
