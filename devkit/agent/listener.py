@@ -17,8 +17,9 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from ..model.peer import is_another_user
 from . import telnet
-from .peer import TLS, is_another_user, looks_like_a_browser
+from .peer import TLS, looks_like_a_browser
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 200

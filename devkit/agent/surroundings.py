@@ -1,13 +1,6 @@
-"""Where this process runs, and how it says something there."""
+"""How this process says something where it runs."""
 
 import os
-import socket
-
-CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
-
-
-def container() -> str:
-    return socket.gethostname() if any(map(os.path.exists, CONTAINER_MARKS)) else ""
 
 
 def say(text: str) -> None:

@@ -29,7 +29,8 @@ class Container:
 
     `project`, `service` and `number` are compose's; `folder` is the one that its compose file lies in, and
     `config_files` are these files. `environ` is what it was started with, the image's variables included. `mounts`
-    are the folders of this machine in it: (here, there). `hostname` and `aliases` are its names for the others.
+    are the folders of this machine in it: (here, there). `hostname` and `aliases` are its names for the others;
+    `exposed` are the ports that it says to listen on, published or not; `needs` the services that it depends on.
     `state` is docker's word ("running", "exited"), `health` too ("healthy", "starting", "unhealthy", empty: no check).
     Times are RFC 3339 texts as docker gives them.
     """
@@ -54,10 +55,23 @@ class Container:
     exit_code: int
     started_at: str
     health_log: tuple[Mapping[str, Any], ...]
+    command: tuple[str, ...] = ()
+    exposed: frozenset[int] = frozenset()
+    needs: frozenset[str] = frozenset()
 
     @property
     def running(self) -> bool:
         return self.state == "running"
+
+    def is_near(self, root: Path) -> bool:
+        """Whether its compose file lies in the project's folder, or in one above or below it."""
+        folder = Path(self.folder)
+        return bool(self.folder) and (folder == root or root in folder.parents or folder in root.parents)
+
+    @property
+    def key(self) -> str:
+        """Names this start of it, which a restart is not."""
+        return f"{self.id} {self.started_at}"
 
     def here(self, path: str) -> str:
         """The path on this machine of one in the container; the same where nothing of ours is mounted."""
@@ -87,7 +101,12 @@ def containers(docker: str, *filters: str, stopped: bool = False) -> list[Contai
 
 def containers_of(docker: str, root: Path, *, stopped: bool = False) -> list[Container]:
     """Those of compose files in the project's folder, or in a folder above or below it. Raises DockerError."""
-    return [one for one in containers(docker, stopped=stopped) if _is_near(Path(one.folder), root)]
+    return [one for one in containers(docker, stopped=stopped) if one.is_near(root)]
+
+
+def running(docker: str) -> list[str]:
+    """The ids of all that run, whoever started them. Raises DockerError."""
+    return ask([docker, "ps", "-q", "--no-trunc"]).split()
 
 
 def inspect(docker: str, ids: Sequence[str]) -> list[Container]:
@@ -101,11 +120,17 @@ def inspect(docker: str, ids: Sequence[str]) -> list[Container]:
     return sorted(map(_container, found), key=lambda one: (one.project, one.service, one.number, one.name))
 
 
-def ask(argv: Sequence[str], bear: str = "") -> str:
+def ask(argv: Sequence[str], bear: str = "", patience_s: float | None = PATIENCE_S) -> str:
     """What the command prints. Raises DockerError if it fails, other than with the words to `bear`."""
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=patience_s,
+            check=False,
+            start_new_session=True,  # Ctrl-C is for devkit, which may have to ask docker for more then
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DockerError(str(error)) from error
@@ -140,6 +165,9 @@ def _container(data: Mapping[str, Any]) -> Container:
         exit_code=state["ExitCode"],
         started_at=state["StartedAt"],
         health_log=tuple(health.get("Log") or ()),
+        command=(data["Path"], *data["Args"]),
+        exposed=frozenset(int(one.partition("/")[0]) for one in network.get("Ports") or {} if one.endswith("/tcp")),
+        needs=frozenset(one.partition(":")[0] for one in labels.get(f"{LABEL}depends_on", "").split(",") if one),
     )
 
 
@@ -150,7 +178,3 @@ def _ports(published: Mapping[str, Any]) -> list[Port]:
         if protocol == "tcp":
             found += [Port(int(number), place["HostIp"], int(place["HostPort"])) for place in places or ()]
     return found
-
-
-def _is_near(folder: Path, root: Path) -> bool:
-    return folder == root or root in folder.parents or folder in root.parents

@@ -1,11 +1,11 @@
 """How to run a command in a container or a pod, its standard input and output being ours."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 
-class Exec(Protocol):
+class Exec(Hashable, Protocol):
     """A place where commands can be run; `name` is what people call it."""
 
     @property
