@@ -24,7 +24,8 @@ def main(argv: "list[str]") -> None:
     gc.disable()  # imports make thousands of objects and hardly any garbage
     notify = Notify()
     for module in filter(None, argv[1].split(",")):
-        with suppress(ImportError):  # the program itself will say what it misses
+        # The program itself will say what it misses; without redis-py kombu's error is not ImportError.
+        with suppress(Exception):
             importlib.import_module(module)
     order = Orders().next()
     if order is not None:

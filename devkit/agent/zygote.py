@@ -114,7 +114,8 @@ class Zygote:
     def _import_next(self) -> bool:
         """Import one of the modules that are still missing; whether there was one."""
         if self._modules:
-            with suppress(ImportError):  # the program itself will say what it misses
+            # The program itself will say what it misses; without redis-py kombu's error is not ImportError.
+            with suppress(Exception):
                 importlib.import_module(self._modules.pop(0))
             return True
         for name in self._preload.missing() if self._fit else ():

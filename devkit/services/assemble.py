@@ -14,10 +14,11 @@ from devkit.services.api import api_argv, api_service
 from devkit.services.app import ask_facts
 from devkit.services.base import Ports, Project
 from devkit.services.beat import beat_service
-from devkit.services.broker import Choice, choose, masked
+from devkit.services.broker import Choice, asked_for, choose, masked
 from devkit.services.extra import extra_service
 from devkit.services.flower import flower_argv, flower_service
 from devkit.services.python import find_python
+from devkit.services.rabbitmq import rabbitmq_service
 from devkit.services.redis import redis_service
 from devkit.services.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
@@ -88,7 +89,7 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     `wanted` names services to start (with what they depend on); empty means all. Raises DevkitError.
     """
     options = settings.options
-    known = [*BUILT_IN_SERVICES, *(extra.name for extra in settings.extra_services)]
+    known = list(dict.fromkeys((*BUILT_IN_SERVICES, "rabbitmq", *(extra.name for extra in settings.extra_services))))
     for name in wanted:
         if name not in known:
             raise UsageError(
@@ -111,9 +112,9 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     celery = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
     api = _find_api(settings) if "api" in on else None
     ports = Ports(options)
-    asked = Choice(options.broker, options.result_backend)
+    asked = asked_for(settings)
     facts = ask_facts(asker, celery, asked.environ(), options.timeout)
-    choice = choose(facts, options.broker, options.result_backend, paths.data / "redis", lambda: ports.choose("redis"))
+    choice = choose(facts, asked, paths.data, ports.choose)
     project = Project(settings, paths, python, celery, marks, choice.environ())
 
     notes = []
@@ -129,7 +130,10 @@ def _services(
     """All services that the project can have: the broker first, which the others depend on."""
     broker = choice.broker or facts["broker"]
     services = [redis_service(project, choice.embedded_port, choice.why)] if choice.embedded_port else []
-    if not choice.why:
+    if choice.rabbitmq_port:
+        name = _broker_name(project, broker, alone=not services)
+        services.append(rabbitmq_service(project, name, broker, choice.rabbitmq_port))
+    elif not choice.why:
         services.append(_own_broker(project, broker, alone=not services))
     after = tuple(service.name for service in services)
     if api:
@@ -169,11 +173,9 @@ def _find_api(settings: Settings) -> AppRef | None:
 
 
 def _own_broker(project: Project, url: str, *, alone: bool) -> Service:
-    """The broker that the app uses and that runs already: shown, not started; `alone`: without an embedded Redis."""
-    usual = BROKER_NAMES.get(url.partition(":")[0].partition("+")[0], "broker")
-    used = {extra.name for extra in project.settings.extra_services} | (set() if alone else {"redis"})
+    """The broker that the app uses and that runs already: shown, not started."""
     return Service(
-        name=next((name for name in (usual, "broker") if name not in used), "own-broker"),
+        name=_broker_name(project, url, alone=alone),
         argv=(),
         cwd=project.folder,
         env={},
@@ -182,6 +184,13 @@ def _own_broker(project: Project, url: str, *, alone: bool) -> Service:
         how="asked for" if project.settings.options.broker else "the app's own",
         external=True,
     )
+
+
+def _broker_name(project: Project, url: str, *, alone: bool) -> str:
+    """A name that no other service has; `alone`: there is no embedded Redis."""
+    usual = BROKER_NAMES.get(url.partition(":")[0].partition("+")[0], "broker")
+    used = {extra.name for extra in project.settings.extra_services} | (set() if alone else {"redis"})
+    return next((name for name in (usual, "broker") if name not in used), "own-broker")
 
 
 def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[Service]:
@@ -210,6 +219,7 @@ def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[S
 def _absent(name: str) -> str:
     reasons = {
         "redis": "the app's own broker is used",
+        "rabbitmq": "another broker is used; --broker amqp:// asks for RabbitMQ",
         "api": "no FastAPI app was found, or it is switched off",
         "beat": "the app has no beat schedule, or it is switched off",
     }

@@ -15,7 +15,7 @@ from devkit.settings.options import Options
 from devkit.settings.paths import Paths
 from devkit.stack.ports import Reservations, holder, is_free
 
-USUAL_PORTS = {"redis": 6379, "api": 8000, "flower": 5555}
+USUAL_PORTS = {"redis": 6379, "rabbitmq": 5672, "api": 8000, "flower": 5555}
 AGENT = Path(__file__).parents[1] / "agent"
 
 
@@ -109,14 +109,22 @@ class Ports:
     def __init__(self, options: Options) -> None:
         self._reservations = Reservations()
         self.close = self._reservations.close
-        self._asked = {"redis": options.redis_port, "api": options.api_port, "flower": options.flower_port}
+        self._asked = {
+            "redis": options.redis_port,
+            "rabbitmq": options.rabbitmq_port,
+            "api": options.api_port,
+            "flower": options.flower_port,
+        }
         self._taken = {port for port in self._asked.values() if port is not None}
 
-    def choose(self, name: str) -> Port:
-        """The port for a service: the one asked for, or the first free one from its usual one on.
+    def choose(self, name: str, asked: int | None = None) -> Port:
+        """The port for a service: the one asked for, here or by a setting, or the first free one from its usual one on.
 
         Raises DevkitError when the one asked for is in use, naming who holds it.
         """
+        if asked is not None:
+            self._asked[name] = asked
+            self._taken.add(asked)
         asked, usual = self._asked[name], USUAL_PORTS[name]
         if asked is None:
             found = self._reservations.next_free(usual, self._taken)

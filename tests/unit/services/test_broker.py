@@ -1,5 +1,6 @@
-"""Which broker and which result backend: the app's own where they answer, else an embedded Redis."""
+"""Which broker and which result backend: the app's own where they answer, else an embedded Redis or RabbitMQ."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +12,12 @@ import pytest
 
 from devkit.errors import DevkitError
 from devkit.services.base import Port
-from devkit.services.broker import Choice, choose, masked
+from devkit.services.broker import Choice, asked_for, choose, masked
 from devkit.services.redis import EMBEDDED_MARK
+from devkit.settings.load import load
 
 EMBEDDED = "redis://127.0.0.1:7777"
-DATA = Path("/project/.devkit/redis")
+DATA = Path("/project/.devkit")
 REFUSED = "Connection refused"
 
 
@@ -32,13 +34,13 @@ def facts(broker: str = "memory://", backend: str | None = None, **errors: str |
 def decide(
     app: dict[str, Any], broker: str | None = None, backend: str | None = None, data: Path = DATA
 ) -> tuple[str | None, str | None, int | None, str]:
-    choice = choose(app, broker, backend, data, lambda: Port(7777))
+    choice = choose(app, Choice(broker, backend), data, lambda *_: Port(7777))
     port = choice.embedded_port.number if choice.embedded_port else None
     return choice.broker, choice.result_backend, port, choice.why
 
 
-def no_port() -> Port:
-    pytest.fail("no embedded Redis is needed")
+def no_port(name: str, number: int | None) -> Port:
+    pytest.fail(f"no embedded {name} is needed")
 
 
 # --- the app's own, and those asked for ---
@@ -48,14 +50,14 @@ def no_port() -> Port:
     "app", [facts(), facts(backend="db+sqlite:///x.db"), facts("amqp://guest:guest@rabbitmq//", "rpc://")]
 )
 def test_what_answers_stays(app: dict[str, Any]) -> None:
-    choice = choose(app, None, None, DATA, no_port)
+    choice = choose(app, Choice(None, None), DATA, no_port)
 
     assert choice == Choice(None, None)
     assert choice.environ() == {}
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    choice = choose(facts("redis://a", "redis://b"), "redis://a", "redis://b", DATA, no_port)
+    choice = choose(facts("redis://a", "redis://b"), Choice("redis://a", "redis://b"), DATA, no_port)
 
     assert choice == Choice("redis://a", "redis://b")
     assert choice.environ() == {
@@ -72,7 +74,7 @@ def test_what_is_asked_for_and_does_not_answer_is_an_error(what: str, error: str
     asked = {"broker": (url, None), "result backend": (None, url)}[what]
 
     with pytest.raises(DevkitError) as caught:
-        choose(facts(url, url, **{error: REFUSED}), *asked, DATA, no_port)
+        choose(facts(url, url, **{error: REFUSED}), Choice(*asked), DATA, no_port)
 
     assert caught.value.what == f"the {what} redis://user:***@cache:6379/0 does not answer: {REFUSED}"
 
@@ -127,14 +129,20 @@ def test_a_url_that_is_none_does_not_answer_and_that_is_all() -> None:
 def redis_in(folder: str, respond: Callable[[bytes], bytes] | None = None) -> Iterator[int]:
     """The port of a server that answers as a Redis which works in that folder."""
     answer = f"*2\r\n$3\r\ndir\r\n${len(folder.encode())}\r\n{folder}\r\n".encode()
+    with serving(respond or (lambda _: answer)) as port:
+        yield port
+
+
+@contextmanager
+def serving(respond: Callable[[bytes], bytes]) -> Iterator[int]:
+    """The port of a server that has one answer to each connection."""
 
     def serve() -> None:
         try:
             while True:
                 connection, _ = server.accept()
                 with connection:
-                    request = connection.recv(1024)
-                    connection.sendall(respond(request) if respond else answer)
+                    connection.sendall(respond(connection.recv(1024)))
         except OSError:
             pass  # closed: the test is over
 
@@ -166,7 +174,7 @@ def test_the_embedded_redis_of_another_project_is_not_shared(host: str, other: P
 
 def test_the_projects_own_embedded_redis_may_run_already(other: Path) -> None:
     with redis_in(str(other)) as port:
-        assert decide(facts(f"redis://localhost:{port}/0"), data=other) == (None, None, None, "")
+        assert decide(facts(f"redis://localhost:{port}/0"), data=other.parent) == (None, None, None, "")
 
 
 def test_a_redis_that_no_devkit_started_is_the_apps_own(tmp_path: Path) -> None:
@@ -196,6 +204,91 @@ def test_the_question_is_the_one_that_redis_understands(other: Path) -> None:
 def test_what_does_not_tell_its_folder_is_the_apps_own(answer: bytes) -> None:
     with redis_in("", lambda _: answer) as port:
         assert decide(facts(f"redis://localhost:{port}/0")) == (None, None, None, "")
+
+
+# --- an embedded RabbitMQ, where one is asked for ---
+
+
+def embed(url: str, error: str | None = REFUSED, data: Path = DATA) -> tuple[str | None, int | None]:
+    """The broker, and the RabbitMQ's port if one is to be started."""
+    port = None
+
+    def choose_port(name: str, number: int | None) -> Port:
+        nonlocal port
+        assert name == "rabbitmq"
+        port = number or 7777
+        return Port(port)
+
+    choice = choose(facts(url, broker_error=error), Choice(url, None), data, choose_port)
+    assert (choice.rabbitmq_port and choice.rabbitmq_port.number) == port
+    assert choice.embedded_port is None
+    return choice.broker, port
+
+
+@pytest.mark.parametrize(
+    ("asked", "embedded"),
+    [
+        ("amqp://", "amqp://guest:guest@127.0.0.1:7777//"),
+        ("pyamqp://", "pyamqp://guest:guest@127.0.0.1:7777//"),
+        ("amqp://localhost", "amqp://guest:guest@127.0.0.1:7777//"),
+        ("amqp://shop:p%40ss@localhost/shop?heartbeat=5", "amqp://shop:p%40ss@127.0.0.1:7777/shop?heartbeat=5"),
+    ],
+)
+def test_a_rabbitmq_of_this_machine_that_does_not_answer_is_embedded(asked: str, embedded: str) -> None:
+    assert embed(asked) == (embedded, 7777)
+
+
+def test_where_a_port_is_named_it_is_that_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(DevkitError) as caught:
+            embed(f"amqp://localhost:{port}", "ACCESS_REFUSED")
+        assert caught.value.what == f"the broker amqp://localhost:{port} does not answer: ACCESS_REFUSED"
+
+    assert embed(f"amqp://localhost:{port}") == (f"amqp://guest:guest@127.0.0.1:{port}//", port)
+
+
+@pytest.mark.parametrize("url", ["amqp://192.0.2.1//", "amqp://no.such.invalid//", "amqps://localhost//", "amqp://a:b"])
+def test_another_machines_is_not_embedded_nor_an_encrypted_one(url: str) -> None:
+    with pytest.raises(DevkitError, match="does not answer: Connection refused"):
+        embed(url)
+
+
+def test_one_that_answers_is_used(tmp_path: Path) -> None:
+    assert embed("amqp://localhost:1//", error=None) == ("amqp://localhost:1//", None)
+
+
+def test_the_rabbitmq_of_another_project_is_used_only_by_its_port(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "other" / ".devkit" / "rabbitmq")
+    greeting = b"\x01\0\0\0\0\0\0\x07productS\0\0\0\x08RabbitMQ\x06devkitS" + len(folder).to_bytes(4, "big") + folder
+    with serving(lambda _: greeting) as port:
+        url = f"amqp://localhost:{port}//"
+        assert embed(url, error=None) == (url, None)
+        assert decide(facts(url))[::3] == (
+            f"{EMBEDDED}/0",
+            f"amqp://localhost:{port}//: the embedded RabbitMQ of {tmp_path / 'other'}",
+        )
+        assert decide(facts(url), data=tmp_path / "other" / ".devkit") == (None, None, None, "")
+
+
+def test_a_missing_backend_is_embedded_beside_it() -> None:
+    app = facts("amqp://", "redis://cache/1", broker_error=REFUSED, result_backend_error=REFUSED)
+    choice = choose(app, Choice("amqp://", None), DATA, lambda name, _: Port({"redis": 7777, "rabbitmq": 8888}[name]))
+
+    assert choice == Choice(
+        "amqp://guest:guest@127.0.0.1:8888//", f"{EMBEDDED}/1", Port(7777), rabbitmq_port=Port(8888)
+    )
+
+
+# --- what was set, and what a stack made of it ---
+
+
+def test_while_a_stack_runs_only_flags_count(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.devkit]\nbroker = "amqp://"\nresult_backend = "rpc://"')
+    settings = load(tmp_path, {"result_backend": "redis://b"}, {})
+
+    assert asked_for(settings) == Choice("amqp://", "redis://b")
+    assert asked_for(settings, running=True) == Choice(None, "redis://b")
 
 
 # --- passwords ---
