@@ -9,6 +9,8 @@ import traceback
 from difflib import get_close_matches
 from typing import Any
 
+from .routed import take_routes
+
 CONNECT_TIMEOUT_S = 2.0
 
 
@@ -50,6 +52,7 @@ def load_app(module: str, attribute: str) -> Any:
         app.finalize()
     except BaseException as error:
         raise Problem("raises", **_own_frames(error)) from error
+    take_routes(app)
     return app
 
 

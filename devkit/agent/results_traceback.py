@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from ..model.failure import Frame
+from ..model.place import here
 
 # Between the exceptions of one traceback; the last one is the one that was raised.
 _NEXT = re.compile(
@@ -46,5 +47,5 @@ def _frame(found: "re.Match[str]", below: str) -> Frame:
         function=found[3],
         module="",
         source="" if _FRAME.fullmatch(below) else below.strip(),
-        own=file.startswith(os.getcwd() + os.sep) and "site-packages" not in file,
+        own=here(file, os.getcwd()).startswith(os.getcwd() + os.sep) and "site-packages" not in file,
     )

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
@@ -21,6 +22,7 @@ from devkit.cli.replay_options import Request
 from devkit.cli.sent import json_option
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure, Unreadable
+from devkit.model.place import brought_here
 from devkit.replay.case import load
 from devkit.replay.compare import exit_code
 from devkit.services.broker import is_local
@@ -96,7 +98,8 @@ class Replaying:
         if self._request.as_json:
             show(verdict.dumped(verdict.replay_json(replayed)))
         else:
-            show(verdict.report(replayed, live=self._how.live))
+            failure = brought_here(replayed.failure, str(self._project.settings.root))
+            show(verdict.report(replace(replayed, failure=failure), live=self._how.live))
         for way in replayed.mend:
             say(f"  mend: {way}")
 

@@ -26,11 +26,12 @@ def show(given: Globals, /, task_id: str, allow_pickle: bool, as_json: bool, **f
 
     from devkit.cli import console
     from devkit.cli.sheet import Sheet, failure_json
+    from devkit.model.place import brought_here
     from devkit.services.failures import Failures
 
     project = Project(given, **flags)
     known = Failures(project.settings, project.paths)
-    failure = known.find(task_id, allow_pickle=allow_pickle)
+    failure = brought_here(known.find(task_id, allow_pickle=allow_pickle), str(project.settings.root))
     attempts = known.attempts(failure.id)
     if as_json:
         console.show(failure_json(failure, attempts))

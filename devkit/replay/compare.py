@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from devkit.model.failure import Failure, Frame
+from devkit.model.place import moved
 from devkit.replay.hide import hide_passwords
 
 Kind = Literal["same failure", "different failure", "passes now", "cannot replay"]
@@ -31,6 +32,8 @@ _VARIES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
         (r"\b1\d{9}\.\d+\b", "<time>"),  # seconds since the epoch
         (r"\b\d+\.\d+[ ]?(?:s|m|h|secs?|seconds?|mins?|minutes?|hours?)\b", "<duration>"),
         (r"\b\d+(?:\.\d+)?[ ]?(?:ms|µs|us|ns|milliseconds?|microseconds?)\b", "<duration>"),
+        (r"/[^\s'\"]*/(?:site|dist)-packages(?=/)", "<packages>"),  # where a library lies
+        (r"/[^\s'\"]*/lib/python3\.\d+(?=/)", "<library>"),
         (r"\btmp[a-z0-9_]{8}\b", "<temporary>"),
         (r"(?<=/)(?:tmp|T)/[^\s'\"]+", lambda found: re.sub(r"(?=[a-z_]*\d)[a-z0-9_]{8,}", "<temporary>", found[0])),
         (r"\b(pid|PID|tid|(?:process|thread)[ ]id)(\s*[=:]?\s*)\d+\b", r"\1\2<number>"),
@@ -73,7 +76,7 @@ def judge(failure: Failure, outcome: dict[str, Any]) -> Verdict:
         return Verdict("different failure", f"{then}{places[0]}, now {now}{places[1]}")
     message = outcome.get("message") or ""
     unknown = failure.source == "result" and not failure.message
-    if not (limit or unknown) and _normal(failure, failure.message) != _normal(failure, message):
+    if not (limit or unknown) and not _same_message(failure, message, frame, new):
         return Verdict(
             "different failure", f"{then}{_place(frame)}: {_quoted(failure.message)}, now {_quoted(message)}"
         )
@@ -103,6 +106,14 @@ def normal(message: str) -> str:
 def _normal(failure: Failure, message: str) -> str:
     text = normal(message.replace(failure.id, "<uuid>") if failure.id else message)
     return text[:COMPARED].rstrip(" .")
+
+
+def _same_message(failure: Failure, message: str, then: Frame | None, now: Frame | None) -> bool:
+    """Whether both say the same; a path in the project's folder may be another one here."""
+    said = {failure.message}
+    if then and now:
+        said.add(moved(failure.message, then.file, now.file))
+    return _normal(failure, message) in (_normal(failure, one) for one in said)
 
 
 def _last(name: str) -> str:

@@ -54,6 +54,8 @@ class Asker:
         )
         try:
             facts = ask_facts(process, target.app, {}, self._timeout)
+        except DevkitError as error:
+            raise target.told(error) from error
         finally:
             process.signal(signal.SIGKILL)
             process.wait()

@@ -3,7 +3,7 @@
 The records are found without importing the project where its workers run, or where their store is named.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure, Unreadable
+from devkit.settings.discover.compose import has_compose_file
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
-from devkit.store.failures import FailureStore, StoreError, choose, newest_run, open_store
-from devkit.store.places import Places
+from devkit.store.failures import REDIS, FailureStore, StoreError, choose, newest_run, open_store
+from devkit.store.places import Elsewhere, Places
 
 if TYPE_CHECKING:
     from devkit.services.asker import Asker, Progress, Results
+    from devkit.services.routes import Routes
 
 SHORTEST_ID = 4
 Look = Callable[[str, list[str]], Failure | None]
@@ -167,9 +169,29 @@ class Failures:
         options = self._settings.options
         asked = choose(options.broker, options.result_backend, self._folder)
         if "flag" in (self._settings.sources["broker"], self._settings.sources["result_backend"]):
-            return [asked]
-        living = Places(self._folder).living()
-        return living or ([asked] if options.result_backend else [])
+            return [self._here(asked)]
+        places = Places(self._folder)
+        living = places.living() or self._in_containers(places.elsewhere())
+        return living or ([self._here(asked)] if options.result_backend else [])
+
+    def _in_containers(self, notes: Sequence[Elsewhere]) -> list[str]:
+        """Where workers keep them that run in containers, as this machine reaches that."""
+        routes = self._routes if notes else None
+        found = (routes.here(note.where) for note in notes if routes.runs(note.container)) if routes else ()
+        return list(dict.fromkeys(found))
+
+    def _here(self, where: str) -> str:
+        """A place that was named: the Redis's name may be that of a container."""
+        routes = self._routes if where.startswith(REDIS) else None
+        return routes.here(where) if routes else where
+
+    @cached_property
+    def _routes(self) -> "Routes | None":
+        if not has_compose_file(self._settings.root):
+            return None
+        from devkit.services.routes import find_routes
+
+        return find_routes(self._settings, self._paths)
 
     @cached_property
     def _asker(self) -> "Asker":

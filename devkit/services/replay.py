@@ -209,7 +209,7 @@ class Replayer:
             ending = _exit_text(self._process.wait())
             raise CannotReplay(f"importing {self._target.app} ends the process: {ending}")
         if "problem" in answer:
-            error = problem_error(answer, self._target.app)
+            error = self._target.told(problem_error(answer, self._target.app), answer["problem"])
             raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
         self._ready = True
 

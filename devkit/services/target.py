@@ -4,26 +4,47 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devkit.errors import DevkitError
 from devkit.model.status import StackStatus
 from devkit.services.base import AGENT
-from devkit.services.broker import Choice
+from devkit.services.broker import asked_for
 from devkit.services.python import find_python
 from devkit.settings.discover import AppRef, find_celery, resolve_celery
+from devkit.settings.discover.compose import has_compose_file
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
 from devkit.stack.control import ask
 
+if TYPE_CHECKING:
+    from devkit.services.routes import Routes
+
+# What is wrong with this machine, where the stack runs in containers: there it works.
+NOT_HERE = ("no celery", "no module", "raises")
+
 
 @dataclass(frozen=True)
 class Target:
-    """`environ` has the running stack's broker and result backend in it, or those that were asked for."""
+    """`environ` has the running stack's broker and result backend in it, or those that were asked for.
+
+    `routes` lead to a stack in containers, if it is one.
+    """
 
     app: AppRef
     python: str
     environ: dict[str, str]
+    routes: "Routes | None" = None
+
+    def told(self, error: DevkitError, problem: str = "raises") -> DevkitError:
+        """The error of a problem in the project's process, with what a stack in containers has to do with it."""
+        if self.routes is None:
+            return error
+        looked, mend = [*error.looked, *self.routes.problems], list(error.mend)
+        if problem in NOT_HERE:
+            looked.append(f"the stack runs in containers; devkit runs its code here, by {self.python}")
+            mend += self.routes.ways_out
+        return type(error)(error.what, looked=looked, excerpt=error.excerpt, mend=mend)
 
 
 def find_target(settings: Settings, paths: Paths) -> Target:
@@ -32,9 +53,15 @@ def find_target(settings: Settings, paths: Paths) -> Target:
     app = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
     answer = ask(paths.socket, ask="status")
     late = (StackStatus.from_wire(answer).environ or {}) if answer else {}
-    asked = Choice(options.broker, options.result_backend).environ()
+    asked = asked_for(settings, running=bool(answer)).environ()
     python = find_python(settings.root, options.python, settings.environ)
-    return Target(app, python, {**settings.environ, **late, **asked})
+    routes = None
+    if not answer and has_compose_file(settings.root):  # else nothing is imported for it
+        from devkit.services.routes import find_routes
+
+        routes = find_routes(settings, paths)
+    environ = routes.environ(settings.environ, asked) if routes else {**settings.environ, **late, **asked}
+    return Target(app, python, environ, routes)
 
 
 def run_errand(
@@ -64,7 +91,7 @@ def run_errand(
             for line in process.stdout:
                 news = json.loads(line)
                 if "problem" in news:
-                    raise in_words(news)
+                    raise target.told(in_words(news), news["problem"])
                 yield news
         except BaseException:
             process.kill()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.model.place import traceback_here
 from devkit.services.app import problem_error
 from devkit.services.broker import masked
 from devkit.services.target import find_target, run_errand
@@ -33,9 +34,12 @@ def send(
         "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),
         "queue": queue, "wait": wait, "task_id": task_id,
     }  # fmt: skip
-    yield from run_errand(
+    for news in run_errand(
         target, ["send"], order, lambda problem: _in_words(problem, task, app), doing=f"sending {task}"
-    )
+    ):
+        if (done := news.get("done")) and done["traceback"]:
+            done["traceback"] = traceback_here(done["traceback"], str(settings.root))
+        yield news
 
 
 def _in_words(problem: Mapping[str, Any], task: str, app: AppRef) -> DevkitError:

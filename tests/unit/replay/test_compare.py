@@ -24,6 +24,25 @@ def test_edits_shift_lines_and_projects_move() -> None:
 
 
 @pytest.mark.parametrize(
+    ("then", "now", "same"),
+    [
+        ("no file '/app/data/x.csv'", "no file '/home/me/data/x.csv'", True),
+        ("no file '/app/data/x.csv'", "no file '/home/me/data/y.csv'", False),
+        ("no file '/app/data/x.csv'", "no file '/app/data/x.csv'", True),  # of the code, not of where it lies
+        (
+            "cannot import name 'x' from 'y' (/usr/local/lib/python3.13/site-packages/y.py)",
+            "cannot import name 'x' from 'y' (/home/me/.venv/lib/python3.11/site-packages/y.py)",
+            True,
+        ),
+    ],
+)
+def test_a_verdict_does_not_depend_on_the_projects_folder(then: str, now: str, same: bool) -> None:
+    there = failure(message=then, frames=[frame(file="/app/shop/tasks.py")])
+
+    assert judge(there, outcome(message=now)).kind == ("same failure" if same else "different failure")
+
+
+@pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"exception": "TypeError", "message": "no"}, "ZeroDivisionError in divide, now TypeError in divide"),

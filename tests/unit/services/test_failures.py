@@ -1,8 +1,10 @@
 """Which failures are meant, and where they are looked for without importing the project."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,12 +69,35 @@ def test_the_records_where_a_living_worker_keeps_them(known: Failures, record: R
 
 def test_those_of_several_workers_are_one_list(tmp_path: Path, known: Failures, record: Record, folder: str) -> None:
     other = str(tmp_path / "other")
-    (Path(folder) / f"worker-{os.getppid()}.json").write_text(f'{{"where": "{other}", "started": null}}')
+    (own,) = Path(folder).glob("worker-*.json")
+    note = {**json.loads(own.read_text()), "where": other, "pid": os.getppid(), "started": None}
+    own.with_name("worker-other.json").write_text(json.dumps(note))
     record(failure(id="first", failed_at=NOW), failure(id="third", failed_at=NOW + 2))
     open_store(other).add([failure(id="second", failed_at=NOW + 1)])
 
     assert [one.id for one in search(known, limit=2).failures] == ["third", "second"]
     assert known.find("second").id == "second"
+
+
+def test_where_workers_in_containers_keep_them_that_run(
+    tmp_path: Path, make: Callable[..., Failures], record: Record, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(failure())
+    (own,) = Path(folder).glob("worker-*.json")
+    for container, where in (("gone", "redis://gone/1"), ("there", "/app/.devkit/failures")):
+        note = {**json.loads(own.read_text()), "where": where, "host": container, "container": container}
+        own.with_name(f"worker-{container}.json").write_text(json.dumps(note))
+    (tmp_path / "compose.yml").write_text("services: {}\n")
+    routes = SimpleNamespace(
+        runs=lambda container: container == "there", here=lambda where: where.replace("/app", str(tmp_path))
+    )
+    monkeypatch.setattr("devkit.services.routes.find_routes", lambda *_: pytest.fail("one of this machine's runs"))
+    assert search(make()).failures
+    monkeypatch.setattr("devkit.services.routes.find_routes", lambda *_: routes)
+    own.unlink()
+    known = make()
+    assert known.where == folder
+    assert [one.id for one in search(known).failures] == [ID]
 
 
 def test_a_task_by_its_name_or_the_end_of_it(known: Failures, record: Record) -> None:
@@ -171,7 +196,8 @@ def test_a_url_that_was_asked_for_comes_before_workers(
 def test_completion_does_not_import_the_project(make: Callable[..., Failures], folder: str, record: Record) -> None:
     record(failure(), failure(id="99"))
     assert make().quick_ids("4f") == [ID]
-    (Path(folder) / f"worker-{os.getpid()}.json").unlink()
+    for note in Path(folder).glob("worker-*.json"):
+        note.unlink()
     assert make().quick_ids("") == []
 
 
