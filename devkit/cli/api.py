@@ -11,9 +11,12 @@ from devkit.cli.base import Globals, Project, flag, global_options, switch_off
 @click.option("--port", type=click.IntRange(1, 65535), help="The port (default: 8000, or the next free one).")
 @switch_off("reload", "--no-reload")
 @flag("env_file", "--env-file", metavar="FILE")
+@click.option("--ready-file", metavar="FILE", help="Is there while the API accepts connections; for health checks.")
 @global_options
 @click.pass_obj
-def api(given: Globals, /, module_attr: str | None, host: str, port: int | None, **flags: object) -> int:
+def api(
+    given: Globals, /, module_attr: str | None, host: str, port: int | None, ready_file: str | None, **flags: object
+) -> int:
     """Serve the FastAPI application; new code is live as soon as it is saved, and no connection is refused."""
     from devkit.cli.reloading import Talk
     from devkit.services.api import ApiPlan
@@ -21,4 +24,5 @@ def api(given: Globals, /, module_attr: str | None, host: str, port: int | None,
 
     plan = ApiPlan(module_attr, host)
     project = Project(given, **flags)
-    return run(lambda: Project(given, **flags).settings, project.paths, plan, Talk(debug=given.debug), port=port)
+    talk = Talk(debug=given.debug)
+    return run(lambda: Project(given, **flags).settings, project.paths, plan, talk, port=port, ready_file=ready_file)

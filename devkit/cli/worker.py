@@ -9,10 +9,11 @@ from devkit.cli.base import Globals, Project, flag, global_options, switch_off
 @flag("celery", "-A", "--app", metavar="MODULE:ATTR")
 @switch_off("reload", "--no-reload")
 @flag("env_file", "--env-file", metavar="FILE")
+@click.option("--ready-file", metavar="FILE", help="Is there while the worker consumes; for health checks.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED, metavar="[CELERY WORKER OPTIONS]...")
 @global_options
 @click.pass_obj
-def worker(given: Globals, /, celery_options: tuple[str, ...], **flags: object) -> int:
+def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str | None, **flags: object) -> int:
     """Run a Celery worker; new code is live as soon as it is saved, and no task is lost.
 
     All other options are those of `celery worker`.
@@ -23,4 +24,5 @@ def worker(given: Globals, /, celery_options: tuple[str, ...], **flags: object) 
 
     plan = WorkerPlan(celery_options)
     project = Project(given, **flags)
-    return run(lambda: Project(given, **flags).settings, project.paths, plan, Talk(debug=given.debug))
+    talk = Talk(debug=given.debug)
+    return run(lambda: Project(given, **flags).settings, project.paths, plan, talk, ready_file=ready_file)

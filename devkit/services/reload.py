@@ -10,18 +10,20 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from devkit.errors import DevkitError
+from devkit.model.rdb import DEBUG_FOLDER
 from devkit.reload.handover import Handover, Program
 from devkit.reload.messages import Changed, Inbox, Message, Reinstalled, Signalled, Told, ZygoteEnded
 from devkit.reload.zygote import NOTIFY_FD, Zygote
 from devkit.services.app import problem_error
 from devkit.services.base import zygote_argv
 from devkit.services.python import find_python
+from devkit.services.readiness import ReadyFile, with_data
 from devkit.services.signals import signals_into
 from devkit.services.worker import debug_folder
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
-from devkit.settings.paths import Paths, make_data, make_private
+from devkit.settings.paths import Paths, make_private
 from devkit.stack.restarts import Restarts
 from devkit.stack.supervisor import describe_exit
 from devkit.store.sessions import PAUSED, Sessions
@@ -82,19 +84,37 @@ class Supervisor:
             self.tell({"progress": {"generation": generation, "state": state, "note": note}})
 
 
-def run(load: Callable[[], Settings], paths: Paths, plan: Plan, talk: Talk, *, port: int | None = None) -> int:
-    """Run until stopped; returns the exit code. `load` reads the settings, now and whenever they change."""
-    return _Runner(load, paths, plan, talk).run(port)
+def run(
+    load: Callable[[], Settings],
+    paths: Paths,
+    plan: Plan,
+    talk: Talk,
+    *,
+    port: int | None = None,
+    ready_file: str | None = None,
+) -> int:
+    """Run until stopped; returns the exit code. `load` reads the settings, now and whenever they change.
+
+    `ready_file` is there as long as a generation is live.
+    """
+    flag = ReadyFile(ready_file)
+    load, paths = with_data(load, paths, talk.notice)
+    try:
+        return _Runner(load, paths, plan, talk, flag).run(port)
+    finally:
+        flag.show(there=False)
 
 
 class _Runner:
-    def __init__(self, load: Callable[[], Settings], paths: Paths, plan: Plan, talk: Talk) -> None:
-        make_data(paths)
+    def __init__(
+        self, load: Callable[[], Settings], paths: Paths, plan: Plan, talk: Talk, ready_file: ReadyFile
+    ) -> None:
         self._load = load
         self._settings = load()
         self._plan = plan
         self._talk = talk
         self._supervisor = Supervisor()
+        self._ready_file = ready_file
         self._inbox: Inbox = SimpleQueue()
         self._loans = _address(paths) if plan.name == "worker" else ""
         folder = paths.data / "preload"
@@ -133,7 +153,7 @@ class _Runner:
         handover = Handover(
             program,
             inbox=self._inbox,
-            reporter=_Reporter(self._talk, self._supervisor),
+            reporter=_Reporter(self._talk, self._supervisor, self._ready_file),
             base=self._settings.root,
             watch=eyes,
             refresh=self._refresh,
@@ -176,6 +196,8 @@ class _Runner:
         lends = self._loans if settings.options.fork is not False else ""
         argv = zygote_argv(python, plan.name, learned, settings.options.no_preload or "", lends)
         environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
+        if plan.name == "worker":
+            environ[DEBUG_FOLDER] = os.fspath(debug_folder(settings))
         return Zygote(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
 
     def _program(self, make_zygote: Callable[[], Zygote]) -> Program:
@@ -224,12 +246,17 @@ def _address(paths: Paths) -> str:
 
 
 class _Reporter:
-    """`devkit.reload.handover.Reporter`: tells people and the supervisor."""
+    """`devkit.reload.handover.Reporter`: tells people, the supervisor and whoever looks at the ready file."""
 
-    def __init__(self, talk: Talk, supervisor: Supervisor) -> None:
+    def __init__(self, talk: Talk, supervisor: Supervisor, ready_file: ReadyFile) -> None:
         self.notice = talk.notice
         self.problem = talk.problem
-        self.progress = supervisor.progress
+        self._supervisor = supervisor
+        self._ready_file = ready_file
+
+    def progress(self, generation: int, state: str, note: str) -> None:
+        self._ready_file.show(there=state in ("ready", "reloading"))
+        self._supervisor.progress(generation, state, note)
 
 
 class _Eyes:

@@ -1,0 +1,27 @@
+"""`devkit init`: what discovery finds, written down; and the files that run the project in containers."""
+
+import click
+
+from devkit.cli.base import Globals, Project, flag, global_options, switch_off
+
+
+@click.command()
+@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
+@flag("api", "--api", metavar="MODULE:ATTR")
+@switch_off("with_api", "--no-api")
+@click.option("--docker", is_flag=True, help="Write the files for a stack in containers instead.")
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@global_options
+@click.pass_obj
+def init(given: Globals, /, docker: bool, force: bool, **flags: object) -> int:
+    """Write [tool.devkit] into pyproject.toml, with what discovery finds.
+
+    With --docker: a compose file and a Dockerfile for this project.
+    """
+    from devkit.cli.console import say
+    from devkit.services.init import setup
+
+    settings = Project(given, **flags).settings
+    for line in (setup.write_docker if docker else setup.write_settings)(settings, force=force):
+        say(line)
+    return 0

@@ -1,0 +1,50 @@
+"""`devkit init`: what discovery finds is written down, and nothing that is there is lost."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.harness import Project
+
+CODE = "import celery, fastapi\nqueue = celery.Celery()\nweb = fastapi.FastAPI()\n"
+BEFORE = "# ours\n[project]\nname = 'x'\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with closing(Project(tmp_path, {"shop.py": CODE, "pyproject.toml": BEFORE})) as project:
+        yield project
+
+
+def test_what_is_found_is_written_once(project: Project) -> None:
+    done = project.devkit("init").expect(0)
+    assert (done.out, 'celery = "shop:queue", api = "shop:web"' in done.err) == ("", True)
+    after = (project.root / "pyproject.toml").read_text()
+    assert after == f'{BEFORE}\n[tool.devkit]\ncelery = "shop:queue"\napi = "shop:web"\n'
+
+    assert "devkit init --force" in project.devkit("init").expect(2).err
+    assert (project.root / "pyproject.toml").read_text() == after
+
+
+def test_without_an_app_nothing_is_written(project: Project) -> None:
+    project.write({"shop.py": ""})
+
+    for arguments in ((), ("--docker",)):
+        assert "No Celery app found" in project.devkit("init", *arguments).expect(2).err
+    assert sorted(path.name for path in project.root.iterdir()) == ["pyproject.toml", "shop.py"]
+
+
+def test_files_for_containers_have_the_name_that_is_set(project: Project) -> None:
+    (project.root / "pyproject.toml").write_text(f'{BEFORE}[tool.devkit]\ncompose_file = "mine.yml"\n')
+    project.devkit("init", "--docker", "--no-api").expect(0)
+    assert "shop:web" not in (project.root / "mine.yml").read_text()
+    assert "mine.yml" in (project.root / "Dockerfile.dev").read_text()
+
+    (project.root / "mine.yml").write_text("edited")
+    assert "--force" in project.devkit("init", "--docker").expect(2).err
+    assert (project.root / "mine.yml").read_text() == "edited"
+
+    project.devkit("init", "--docker", "--force").expect(0)
+    assert "devkit api shop:web" in (project.root / "mine.yml").read_text()

@@ -1,0 +1,337 @@
+"""What `devkit init` finds out, and what it writes."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import devkit
+from devkit.errors import DevkitError, UsageError
+from devkit.services.init.docker import COPY, docker_files, write_files
+from devkit.services.init.evidence import Evidence
+from devkit.services.init.origin import Origin, find_origin, origin_of
+from devkit.services.init.requirements import Install, find_install
+from devkit.services.init.table import with_table, write_table
+from devkit.settings.discover import AppRef
+
+VALUES = {"celery": "jobs:app", "api": "main:app"}
+TABLE = '[tool.devkit]\ncelery = "jobs:app"\napi = "main:app"\n'
+FROM_AN_INDEX = Origin("devkit==1.2")
+
+
+def project(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def evidence(root: Path, files: dict[str, str]) -> Evidence:
+    return Evidence(project(root, files), ["Dockerfile.dev", "docker-compose.dev.yml"])
+
+
+def compose_file(root: Path, files: dict[str, str], celery: AppRef | None = None, api: AppRef | None = None) -> str:
+    project(root, files)
+    celery = celery or AppRef(root, "jobs", "app")
+    return docker_files(root, "c.yml", celery, api, FROM_AN_INDEX).files["c.yml"]
+
+
+def dockerfile(root: Path, files: dict[str, str], origin: Origin = FROM_AN_INDEX) -> str:
+    return docker_files(project(root, files), "c.yml", AppRef(root, "jobs", "app"), None, origin).files[
+        "Dockerfile.dev"
+    ]
+
+
+def install(root: Path, *folders: str, launched: tuple[str, ...] = ()) -> Install:
+    found = find_install(root, [root / folder for folder in folders or [""]], launched)
+    assert found
+    return found
+
+
+# --- [tool.devkit] ---
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", TABLE),
+        ("[project]\nname = 'x'  # ä\n", f"[project]\nname = 'x'  # ä\n\n{TABLE}"),
+        ("[project]\nname = 'x'", f"[project]\nname = 'x'\n\n{TABLE}"),
+        ("[project]\r\nname = 'x'\r\n", "[project]\r\nname = 'x'\r\n\r\n" + TABLE.replace("\n", "\r\n")),
+        # The table is there: only its own keys of these names are replaced.
+        (
+            '[tool.devkit]  # ours\nporto = 1\napi = "old:app"\n\n[tool.x]\napi = 2\n',
+            '[tool.devkit]  # ours\ncelery = "jobs:app"\napi = "main:app"\nporto = 1\n\n[tool.x]\napi = 2\n',
+        ),
+        ("[tool.devkit]", TABLE),
+    ],
+)
+def test_the_table_is_added_and_the_rest_stays(before: str, after: str) -> None:
+    assert with_table(before, VALUES) == after
+    assert tomllib.loads(after)["tool"]["devkit"].items() >= VALUES.items()
+
+
+def test_a_file_is_made_where_there_is_none(tmp_path: Path) -> None:
+    write_table(tmp_path / "pyproject.toml", {"celery": 'say "ä":app'}, force=False)
+
+    assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["devkit"] == {"celery": 'say "ä":app'}
+
+
+def test_a_table_that_is_there_is_changed_by_force_only(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    before = '[tool.devkit]\ncelery = "mine:app"\npoll = true\n'
+    file.write_text(before)
+
+    with pytest.raises(UsageError, match="already") as error:
+        write_table(file, VALUES, force=False)
+    assert "--force" in error.value.mend[0]
+    assert file.read_text() == before
+
+    write_table(file, VALUES, force=True)
+    assert tomllib.loads(file.read_text())["tool"]["devkit"] == {**VALUES, "poll": True}
+
+
+def test_further_services_are_no_table_of_settings(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[tool.devkit.services.web]\ncommand = "npm run dev"\n')
+
+    write_table(file, VALUES, force=False)
+
+    assert tomllib.loads(file.read_text())["tool"]["devkit"].keys() == {"services", *VALUES}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        '[tool]\ndevkit = { celery = "mine:app" }\n',
+        '[tool.devkit]\ncelery = """\nmine:app"""\n',
+        'x = """\n[tool.devkit]\n"""\n[tool]\ndevkit.poll = true\n',
+    ],
+)
+def test_a_file_that_cannot_be_added_to_stays_as_it_is(tmp_path: Path, before: str) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text(before)
+
+    with pytest.raises(DevkitError, match="cannot add to") as error:
+        write_table(file, VALUES, force=True)
+    assert 'celery = "jobs:app"' in error.value.mend
+    assert file.read_text() == before
+
+
+# --- what the project's files tell ---
+
+
+@pytest.mark.parametrize(
+    ("files", "version"),
+    [
+        ({}, "3.13"),
+        ({".python-version": "3.12.4\n"}, "3.12"),
+        ({"runtime.txt": "python-3.11.9"}, "3.11"),
+        ({"docker/Dockerfile": "FROM docker.io/library/python:3.12-alpine AS base\n"}, "3.12"),
+        ({"Dockerfile.dev": "FROM python:3.12-slim\n"}, "3.13"),  # devkit's own
+        ({"pyproject.toml": '[project]\nrequires-python = ">=3.9,<3.13"\n'}, "3.12"),
+        ({"pyproject.toml": '[project]\nrequires-python = "==3.11.*"\n'}, "3.11"),
+        ({"pyproject.toml": '[project]\nrequires-python = "~=3.11"\n'}, "3.13"),
+        ({"pyproject.toml": '[project]\nrequires-python = "~=3.11.2"\n'}, "3.11"),
+        ({"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.11"\n'}, "3.13"),
+        ({"pyproject.toml": '[tool.poetry.dependencies]\npython = "~3.12"\n'}, "3.12"),
+        ({"pyproject.toml": '[project]\nrequires-python = ">=3.10, !=3.13.*, <=3.12"\n'}, "3.12"),
+    ],
+)
+def test_the_image_has_the_projects_python(tmp_path: Path, files: dict[str, str], version: str) -> None:
+    assert evidence(tmp_path, files).python() == (version, "")
+
+
+def test_a_python_that_devkit_does_not_run_on_is_told_of(tmp_path: Path) -> None:
+    version, note = evidence(tmp_path, {".python-version": "3.9"}).python()
+
+    assert version == "3.11"
+    assert "pinned to Python 3.9" in note
+
+
+@pytest.mark.parametrize(
+    ("files", "amqp"),
+    [
+        ({"jobs.py": "broker='redis://x'", "other.py": "'amqp://y'"}, False),
+        ({"jobs.py": "broker='pyamqp://x'", "other.py": "'redis://y'"}, True),
+        ({"jobs.py": "", "settings.py": "BROKER = 'amqp://x'"}, True),
+        ({"jobs.py": "", ".env": "BROKER=amqps://x\n"}, True),
+        ({"jobs.py": "", "compose.yaml": "services:\n  w:\n    environment:\n      B: amqp://x\n"}, True),
+        ({"jobs.py": ""}, False),
+    ],
+)
+def test_the_broker_is_the_one_that_the_app_names(tmp_path: Path, files: dict[str, str], amqp: bool) -> None:
+    assert evidence(tmp_path, files).speaks_amqp(AppRef(tmp_path, "jobs", "app")) is amqp
+
+
+def test_a_schedule_counts_if_it_is_the_apps(tmp_path: Path) -> None:
+    found = evidence(
+        tmp_path, {"shop/app.py": "app.conf.beat_schedule = {}", "bank/app.py": "", "tests/t.py": "beat_schedule"}
+    )
+
+    assert found.has_schedule(AppRef(tmp_path, "shop.app", "app"))
+    assert not found.has_schedule(AppRef(tmp_path, "bank.app", "app"))
+
+
+def test_the_notes_say_what_only_people_know(tmp_path: Path) -> None:
+    found = evidence(
+        tmp_path,
+        {
+            "Dockerfile": "RUN apt-get update && apt-get install -y --no-x \\\n  libpq-dev gcc \\\n && true\n",
+            "docker-compose.yml": (
+                "services:\n  worker:\n    build: .\n    image: mine\n  db:\n    image: postgres:16\n"
+                "    volumes:\n      - x:/y\n\n  cache:\n    image: bitnami/redis\nvolumes:\n  x:\n    image: no\n"
+            ),
+            ".env": "DEBUG=1\nDATABASE_URL=postgres://localhost/x\n",
+        },
+    )
+
+    packages, services, env = found.notes()
+    assert "gcc libpq-dev" in packages
+    assert "start db:" in services
+    assert "DATABASE_URL" in env
+
+
+# --- what the project needs ---
+
+
+def test_requirements_are_copied_with_what_they_include(tmp_path: Path) -> None:
+    project(
+        tmp_path,
+        {
+            "back/requirements/dev.txt": "-r base.txt\n-c ../pins.txt\n",
+            "back/requirements/base.txt": "-e .\ncelery\n",
+            "back/pins.txt": "",
+        },
+    )
+
+    found = install(tmp_path, "back/src")
+    assert found.found == "back/requirements/dev.txt"
+    assert found.lines.splitlines() == [
+        "COPY back/requirements/dev.txt back/requirements/base.txt back/requirements/",
+        "COPY back/pins.txt back/",
+        "RUN sed -i -E '/^(-e *|--editable[ =])?\\./d' back/requirements/base.txt"
+        " && pip install -r back/requirements/dev.txt",
+    ]
+
+
+def test_the_file_that_a_dockerfile_installs_comes_first(tmp_path: Path) -> None:
+    files = {
+        "requirements.txt": "",
+        "deploy/all.txt": "",
+        "Dockerfile": "RUN pip install --no-cache -r deploy/all.txt\n",
+    }
+    launched = evidence(tmp_path, files).requirements()
+
+    assert launched == ["deploy/all.txt"]
+    assert install(tmp_path, launched=("deploy/all.txt",)).found == "deploy/all.txt"
+
+
+@pytest.mark.parametrize(
+    ("files", "found", "tool"),
+    [
+        ({"pyproject.toml": "", "requirements.txt": "x"}, "requirements.txt", "pip install -r"),
+        ({"pyproject.toml": "[project]\nname = 'x'\n", "uv.lock": "", "requirements.txt": "x"}, "uv.lock", "uv export"),
+        ({"pyproject.toml": "[tool.poetry]\nname = 'x'\n", "poetry.lock": ""}, "poetry.lock", "poetry export"),
+        ({"pyproject.toml": "[project]\ndependencies = ['x']\n"}, "pyproject.toml", "import tomllib"),
+    ],
+)
+def test_a_lock_comes_before_requirements_before_dependencies(
+    tmp_path: Path, files: dict[str, str], found: str, tool: str
+) -> None:
+    project(tmp_path, files)
+
+    assert install(tmp_path).found == found
+    assert tool in install(tmp_path).lines
+
+
+def test_nothing_tells_and_the_dockerfile_says_so(tmp_path: Path) -> None:
+    assert find_install(tmp_path, [tmp_path], []) is None
+    assert "list it here" in dockerfile(tmp_path, {})
+    assert any(
+        "list in Dockerfile.dev" in note
+        for note in docker_files(tmp_path, "c.yml", AppRef(tmp_path, "a", "b"), None, FROM_AN_INDEX).notes
+    )
+
+
+# --- how the image gets devkit ---
+
+
+@pytest.mark.parametrize(
+    ("noted", "requirement"),
+    [
+        (None, "devkit==1.2"),
+        ({"url": "https://x/devkit.whl", "archive_info": {}}, "devkit @ https://x/devkit.whl"),
+        (
+            {"url": "https://g/devkit.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            "devkit @ git+https://g/devkit.git@abc",
+        ),
+    ],
+)
+def test_devkit_comes_from_where_it_was_installed_from(noted: dict[str, object] | None, requirement: str) -> None:
+    origin = origin_of(json.dumps(noted) if noted else None, "1.2")
+
+    assert (origin.requirement, origin.source) == (requirement, None)
+    assert origin.needs_git is requirement.startswith("devkit @ git")
+
+
+def test_devkit_from_a_folder_is_copied(tmp_path: Path) -> None:
+    source = project(
+        tmp_path / "so urce", {"pyproject.toml": "", "devkit/x.py": "1", "devkit/__pycache__/x.pyc": "", ".git/x": ""}
+    )
+    root = project(tmp_path / "mine", {f"{COPY}/gone.py": ""})
+    origin = origin_of(json.dumps({"url": source.as_uri(), "dir_info": {}}), "1.2")
+
+    write_files(root, {"c.yml": "x"}, origin, force=False)
+
+    copied = sorted(str(path.relative_to(root / COPY)) for path in (root / COPY).rglob("*") if path.is_file())
+    assert copied == ["devkit/x.py", "pyproject.toml"]
+    assert f"COPY {COPY}" in dockerfile(root, {}, origin)
+
+
+def test_a_source_that_is_gone_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(DevkitError, match="not there any more"):
+        origin_of(json.dumps({"url": (tmp_path / "gone").as_uri(), "dir_info": {}}), "1.2")
+
+
+def test_this_devkit_runs_from_its_source() -> None:
+    assert find_origin().source == Path(devkit.__file__).parents[1]
+
+
+# --- the files ---
+
+
+def test_what_the_project_does_not_have_is_not_in_its_files(tmp_path: Path) -> None:
+    text = compose_file(tmp_path, {"jobs.py": "redis://"})
+
+    assert "devkit api" not in text
+    assert "working_dir" not in text
+    assert "env_file" not in text
+    assert "profiles: [rabbitmq]" in text
+    assert "profiles: [beat]" in text
+    assert "%" not in text
+    assert "uvicorn" not in dockerfile(tmp_path, {})
+
+
+def test_what_the_project_has_is_in_its_files(tmp_path: Path) -> None:
+    files = {"back/jobs.py": "broker='amqp://'; beat_schedule", ".env": "X=1"}
+    text = compose_file(tmp_path, files, AppRef(tmp_path / "back", "jobs", "app"), AppRef(tmp_path, "main", "app"))
+
+    assert "devkit api main:app" in text
+    assert text.count("working_dir: /app/back") == 2  # celery's own commands; devkit's find the folder
+    assert text.count("env_file: .env") == 2  # devkit's commands read it themselves, whenever it changes
+    assert "profiles" not in text
+    assert "${DEVKIT_DOCKER_BROKER:-amqp://guest:guest@rabbitmq:5672//}" in text
+    assert text.count("      rabbitmq:\n        condition: service_healthy") == 4
+
+
+def test_files_that_are_there_are_overwritten_by_force_only(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("mine")
+
+    with pytest.raises(UsageError, match="b is there already"):
+        write_files(tmp_path, {"a": "1", "b": "2"}, FROM_AN_INDEX, force=False)
+    assert not (tmp_path / "a").exists()
+
+    write_files(tmp_path, {"a": "1", "b": "2"}, FROM_AN_INDEX, force=True)
+    assert (tmp_path / "b").read_text() == "2"
