@@ -1,10 +1,15 @@
 """`devkit down`: stop the stack, also what a crashed one left."""
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from devkit.cli.base import Globals, Project, global_options
+
+if TYPE_CHECKING:
+    from devkit.settings.paths import Paths
+    from devkit.stack.lock import StackLock
 
 TIMEOUT_S = 60.0
 POLL_S = 0.05
@@ -16,28 +21,49 @@ POLL_S = 0.05
 def down(given: Globals) -> int:
     """Stop the stack and wait until it is gone."""
     from devkit.cli.console import say
-    from devkit.errors import DevkitError
+    from devkit.services.compose_stack import end_composed
     from devkit.settings.paths import make_private
     from devkit.stack import lock
-    from devkit.stack.control import ask
 
-    paths = Project(given).paths
+    project = Project(given)
+    paths = project.paths
     make_private(paths.runtime)
     only_one = lock.StackLock(paths.runtime)
+    left, stopped, in_containers = [], False, False
     if only_one.acquire():
         left = lock.clean_up(paths.runtime, paths.runtime.name)
         only_one.release()
-        say(f"ended what a crash had left running: {', '.join(left)}" if left else "no stack runs here")
-        return 0
-    pid = only_one.holder()
+    else:
+        stopped, in_containers = True, _stop(paths, only_one)
+    ended, volumes = end_composed(project.settings)
+    if left:
+        say(f"ended what a crash had left running: {', '.join(left)}")
+    if ended:
+        say(f"removed the containers {', '.join(ended)}")
+    if stopped or not (left or ended):
+        say("stopped" if stopped else "no stack runs here")
+    if (ended or in_containers) and volumes:
+        say(f"its data stays, in volumes; to remove that, too: docker volume rm {' '.join(volumes)}")
+    return 0
+
+
+def _stop(paths: "Paths", running: "StackLock") -> bool:
+    """Ask the stack to stop, and wait until it has; whether it ran in containers. Raises DevkitError."""
+    from devkit.errors import DevkitError
+    from devkit.stack.control import ask
+
+    pid = running.holder()
     deadline = time.monotonic() + TIMEOUT_S
+    in_containers = False
     # A stack that is just being assembled does not answer yet.
-    while ask(paths.socket, ask="stop") is None and only_one.holder() is not None and time.monotonic() < deadline:
+    while ask(paths.socket, ask="stop") is None and not in_containers:
+        in_containers = ask(paths.containers_socket, ask="stop") is not None
+        if running.holder() is None or time.monotonic() > deadline:
+            break
         time.sleep(POLL_S)
-    if not only_one.wait_until_free(deadline - time.monotonic()):
+    if not running.wait_until_free(deadline - time.monotonic()):
         raise DevkitError(
             f"the stack (pid {pid}) has not stopped in {TIMEOUT_S:g} s",
             mend=["see what still runs: devkit status", f"kill it, its services follow: kill -9 {pid}"],
         )
-    say("stopped")
-    return 0
+    return in_containers

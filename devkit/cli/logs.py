@@ -17,10 +17,17 @@ from devkit.cli.complete import services
 @click.pass_obj
 def logs(given: Globals, service: tuple[str, ...], follow: bool, lines: int | None, as_json: bool) -> int:
     """Show the services' output, also that of a stack that has stopped."""
+    from devkit.cli.containerlogs import ContainerLogView
     from devkit.cli.logview import LogView
+    from devkit.cli.running import in_docker_alone
 
     project = Project(given)
-    with closing(LogView(project.paths, service, as_json=as_json, following=follow)) as view:
+    view: LogView | ContainerLogView
+    if stack := in_docker_alone(project):
+        view = ContainerLogView(stack, service, as_json=as_json, following=follow)
+    else:
+        view = LogView(project.paths, service, as_json=as_json, following=follow)
+    with closing(view):
         view.show_past(lines)
         if follow:
             view.follow()

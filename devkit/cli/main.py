@@ -13,6 +13,7 @@ from devkit.cli.console import error_text, say, wants_colour
 from devkit.cli.debug import debug
 from devkit.cli.down import down
 from devkit.cli.failures import failures
+from devkit.cli.init import init
 from devkit.cli.logs import logs
 from devkit.cli.replay import replay
 from devkit.cli.restart import restart
@@ -36,7 +37,7 @@ def cli(ctx: click.Context) -> None:
     ctx.ensure_object(Globals)
 
 
-for command in (up, down, status, logs, restart, run, debug, failures, show, replay, worker, api):
+for command in (up, down, status, logs, restart, run, debug, failures, show, replay, init, worker, api):
     cli.add_command(command)
 
 

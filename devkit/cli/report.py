@@ -13,7 +13,7 @@ from devkit.model.status import ServiceStatus
 from devkit.settings.paths import Paths
 from devkit.stack.excerpt import excerpt
 from devkit.stack.logfile import LogFile, now
-from devkit.stack.messages import Inbox, OutputLost
+from devkit.stack.messages import OutputLost, Taker
 from devkit.stack.printer import Printer
 
 TAIL_LINES = 20
@@ -23,19 +23,20 @@ STDERR = 2
 class Report:
     """Keeps every service's output in its log file and shows it; `quiet` shows only what devkit itself says."""
 
-    def __init__(self, paths: Paths, names: Sequence[str], inbox: Inbox, *, quiet: bool) -> None:
+    def __init__(self, paths: Paths, names: Sequence[str], inbox: Taker, *, quiet: bool) -> None:
         self._quiet = quiet
         with suppress(OSError):  # a full disk keeps no log at all
             paths.started.touch(0o600)
             paths.started.write_text(now())
-        self._logs = {name: LogFile(paths.logs / f"{name}.log", self.notice) for name in names}
+        self._folder = paths.logs
+        self._logs: dict[str, LogFile] = {}
         self._printer = Printer(
             sys.stdout.fileno(),
             [*names, "devkit"],
             colour=wants_colour(sys.stdout),
             on_lost=lambda: inbox.put(OutputLost()),
         )
-        self.notice(f"starting {', '.join(names)}")
+        self.add(names)
         # rich is imported now, while the services start, not when the table is due.
         if not quiet:
             Thread(target=service_table, args=([],), kwargs={"with_state": False}, daemon=True).start()
@@ -49,6 +50,11 @@ class Report:
         self._printer.close()
         for log in self._logs.values():
             log.close()
+
+    def add(self, names: Sequence[str]) -> None:
+        """Services of which nothing was known before."""
+        self._logs |= {name: LogFile(self._folder / f"{name}.log", self.notice) for name in names}
+        self._printer.add(names)
 
     def output(self, name: str, chunk: bytes) -> None:
         """What a service printed, as it came."""

@@ -14,17 +14,16 @@ from devkit.cli.base import Globals, Project, global_options, json_flag
 def status(given: Globals, as_json: bool) -> int:
     """Show the running stack's services. Exit code 1 when no stack runs."""
     from devkit.cli.console import say, service_table, show
+    from devkit.cli.running import running_stack
     from devkit.model.status import StackStatus
-    from devkit.stack.control import ask
 
     project = Project(given)
-    answer = ask(project.paths.socket, ask="status")
     root = str(project.settings.root)
-    found = StackStatus.from_wire(answer) if answer else StackStatus(root, None, None, ())
+    found = running_stack(project)
     if as_json:
-        show(json.dumps(found.to_json(), indent=2))
-    elif answer:
+        show(json.dumps((found or StackStatus(root, None, None, ())).to_json(), indent=2))
+    elif found:
         show(service_table(found.services, with_state=True))
     else:
         say(f"no stack of {root} runs; devkit up starts it")
-    return 0 if answer else 1
+    return 0 if found else 1

@@ -22,27 +22,41 @@ from devkit.cli.complete import services
 @flag("api_port", "--api-port", type=click.IntRange(1, 65535), metavar="PORT")
 @flag("flower_port", "--flower-port", type=click.IntRange(1, 65535), metavar="PORT")
 @flag("redis_port", "--redis-port", type=click.IntRange(1, 65535), metavar="PORT")
+@flag("rabbitmq_port", "--rabbitmq-port", type=click.IntRange(1, 65535), metavar="PORT")
 @flag("env_file", "--env-file", metavar="FILE")
 @flag("timeout", "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
 @click.option("-d", "--detach", is_flag=True, help="Return once all is ready.")
+@click.option("--docker", is_flag=True, help="Start it in containers, from docker-compose.dev.yml.")
+@click.option("--scale", multiple=True, metavar="SERVICE=N", help="With --docker: so many containers of a service.")
+@click.option("--profile", multiple=True, metavar="NAME", help="With --docker: the compose file's services of it, too.")
+@click.option("--build", is_flag=True, help="With --docker: build the image anew.")
 @global_options
 @click.pass_obj
-def up(given: Globals, /, service: tuple[str, ...], detach: bool, **flags: object) -> int:
+def up(
+    given: Globals,
+    /,
+    service: tuple[str, ...],
+    detach: bool,
+    docker: bool,
+    scale: tuple[str, ...],
+    profile: tuple[str, ...],
+    build: bool,
+    **flags: object,
+) -> int:
     """Start Redis, the API, the worker and Flower (and beat); Ctrl-C stops them.
 
     Naming services starts those, and what they need.
     """
-    from devkit.cli import detached
-    from devkit.cli.report import Report
-    from devkit.services import stack
+    from devkit.cli import detached, starting
+    from devkit.errors import UsageError
 
     quiet = detached.inside()
     project = Project(given, **flags)
+    if docker:
+        return starting.in_containers(project, service, profile, scale, build=build, detach=detach)
+    for name, value in (("--scale", scale), ("--profile", profile), ("--build", build)):
+        if value:
+            raise UsageError(f"{name} is for a stack in containers", mend=[f"devkit up --docker {name} …"])
     if detach and not quiet:
         return detached.start(project)
-    return stack.run(
-        project.settings,
-        project.paths,
-        service,
-        lambda names, inbox: Report(project.paths, names, inbox, quiet=quiet),
-    )
+    return starting.here(project, service, quiet=quiet)

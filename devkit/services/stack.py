@@ -67,7 +67,9 @@ def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: 
         early.close(besides=[service.argv for service in stack.services])
         cleanup.callback(stack.ports.close)
         inbox: Inbox = SimpleQueue()
-        reporter = cleanup.enter_context(make_reporter([service.name for service in stack.services], inbox))
+        names = [service.name for service in stack.services]
+        reporter = cleanup.enter_context(make_reporter(names, inbox))
+        reporter.notice(f"starting {', '.join(names)}")
         if left:
             reporter.notice(f"ended what a crash had left running: {', '.join(left)}")
         for note in stack.notes:

@@ -36,6 +36,11 @@ class Paths:
         return self.runtime / "control.sock"
 
     @property
+    def containers_socket(self) -> Path:
+        """Where `devkit up --docker` hears that it is to stop."""
+        return self.runtime / "containers.sock"
+
+    @property
     def loans(self) -> Path:
         """The socket at which the worker's zygote lends forks (`devkit.agent.loan`)."""
         return self.runtime / "loans.sock"

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from devkit.stack.messages import Asked, Inbox
+from devkit.stack.messages import Asked, Taker
 
 ANSWER_TIMEOUT_S = 5.0
 LONGEST_REQUEST = 1 << 16
@@ -21,7 +21,7 @@ LONGEST_REQUEST = 1 << 16
 class ControlServer:
     """Listens on `path` and puts each request into `inbox`; `close` removes the socket."""
 
-    def __init__(self, path: Path, inbox: Inbox) -> None:
+    def __init__(self, path: Path, inbox: Taker) -> None:
         self._path = path
         self._inbox = inbox
         path.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from devkit.model.status import State
 
@@ -57,3 +57,9 @@ class OutputLost:
 
 Message = Ready | Progressed | Exited | Signalled | Asked | OutputLost
 Inbox = SimpleQueue[Message]
+
+
+class Taker(Protocol):
+    """A queue that takes these two from whoever serves the control socket and the terminal, and maybe others."""
+
+    def put(self, item: Asked | OutputLost, /) -> None: ...

@@ -56,17 +56,11 @@ class Printer:
     """
 
     def __init__(self, fd: int, names: Sequence[str], *, colour: bool, on_lost: Callable[[], None]) -> None:
-        width = max(map(len, names), default=0)
         self._fd = fd
         self._colour = colour
         self._is_terminal = colour or os.isatty(fd)
         self._on_lost = on_lost
-        self._streams = {}
-        for index, name in enumerate(names):
-            prefix = f"{name:<{width}} | ".encode()
-            if colour:
-                prefix = b"\x1b[%dm%s\x1b[0m" % (COLOURS[index % len(COLOURS)], prefix)
-            self._streams[name] = _Stream(prefix)
+        self._streams: dict[str, _Stream] = {}
         self._holding = True
         self._queue: deque[tuple[int, bytes]] = deque()
         self._queued = 0
@@ -74,8 +68,20 @@ class Printer:
         self._closed = False
         self._skipped = 0
         self._changed = Condition()
+        self.add(names)
         self._thread = Thread(target=self._write, name="printer", daemon=True)
         self._thread.start()
+
+    def add(self, names: Sequence[str]) -> None:
+        """More services that may print, besides those that are known."""
+        with self._changed:
+            new = [name for name in names if name not in self._streams]
+            width = max(map(len, [*self._streams, *new]), default=0)
+            for name in new:
+                prefix = f"{name:<{width}} | ".encode()
+                if self._colour:
+                    prefix = b"\x1b[%dm%s\x1b[0m" % (COLOURS[len(self._streams) % len(COLOURS)], prefix)
+                self._streams[name] = _Stream(prefix)
 
     def output(self, name: str, chunk: bytes) -> None:
         """Take output of a service as it came. Waits while the terminal is more than a megabyte behind."""

@@ -99,6 +99,16 @@ def test_more_services_than_colours() -> None:
     assert len(lines) == 25
 
 
+def test_services_that_come_later_are_lined_up_with_those_that_are_there() -> None:
+    with printing("api") as (printer, lines):
+        printer.output("api", b"half")
+        printer.add(["api", "worker-1", "web"])
+        for name in ("worker-1", "web", "api"):
+            printer.output(name, b"x\n")
+
+    assert lines == [b"worker-1 | x\n", b"web      | x\n", b"api | halfx\n"]
+
+
 def test_a_line_is_shown_once_it_is_whole() -> None:
     with printing("api", "web") as (printer, lines):
         printer.output("api", b"be")

@@ -1,0 +1,77 @@
+"""The two ways of `devkit up`: processes of this machine, or containers; never both for one project."""
+
+from collections.abc import Sequence
+from threading import Thread
+
+from devkit.cli.base import Project
+from devkit.cli.console import say, service_table, show
+from devkit.cli.report import Report
+from devkit.errors import DevkitError
+from devkit.stack.messages import Taker
+
+# An engine that has not answered by then is not waited for.
+PATIENCE_S = 1.0
+
+
+def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
+    """Start the stack without containers, unless it runs in them already."""
+    from devkit.services import stack
+
+    elsewhere = _Elsewhere(project)
+
+    def report(names: Sequence[str], inbox: Taker) -> Report:
+        elsewhere.refuse()
+        return Report(project.paths, names, inbox, quiet=quiet)
+
+    return stack.run(project.settings, project.paths, services, report)
+
+
+def in_containers(
+    project: Project,
+    services: tuple[str, ...],
+    profiles: tuple[str, ...],
+    scale: tuple[str, ...],
+    *,
+    build: bool,
+    detach: bool,
+) -> int:
+    """Start the stack in containers, and show it until it is stopped; detached, only until all is ready."""
+    from devkit.services import compose
+    from devkit.services.compose_plan import Request
+
+    request = Request(services, profiles, scale, build, detach)
+    code, rows = compose.run(
+        project.settings,
+        project.paths,
+        request,
+        lambda inbox: Report(project.paths, [], inbox, quiet=detach),
+    )
+    if detach and code == 0:
+        show(service_table(rows, with_state=False))
+        say("devkit: all is ready; devkit logs -f shows its output, devkit down stops it")
+    return code
+
+
+class _Elsewhere:
+    """Looks in the background whether the project's stack runs in containers."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._found: list[str] = []
+        self._look = Thread(target=self._find, name="containers", daemon=True)
+        self._look.start()
+
+    def refuse(self) -> None:
+        """Raises DevkitError if it does."""
+        self._look.join(PATIENCE_S)
+        if self._found:
+            raise DevkitError(
+                f"a stack of this project runs already, in the containers {', '.join(self._found)}",
+                mend=["see it: devkit status", "stop it: devkit down"],
+            )
+
+    def _find(self) -> None:
+        from devkit.services.compose_stack import find_composed
+
+        stack = find_composed(self._project.settings, self._project.paths)
+        self._found = [one.name for one in stack.containers if one.running] if stack else []
