@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from celery import signals
 
 from ..model.breakpoint import Breakpoint
+from ..model.container import container_id
 from ..model.editor import ATTACHED, HOST, PORT, WAITS
 from ..model.session import Session
 from ..store.sessions import PAUSED, process_started
 from .calls import current_call
 from .masking import call_text
-from .surroundings import container, say
+from .surroundings import say
 
 if TYPE_CHECKING:
     from .debugging import Debugging
@@ -146,7 +147,7 @@ class Call:
             id=request.id, task=task.name, task_id=request.id,
             args=call_text(task.run, request.args or (), request.kwargs or {}),
             file=os.path.abspath(frame.f_code.co_filename), line=frame.f_lineno, function=frame.f_code.co_name,
-            host=socket.gethostname(), container=container(), pid=os.getpid(),
+            host=socket.gethostname(), container=container_id(), pid=os.getpid(),
             pid_started=process_started(os.getpid()), main_pid=debugging.main_pid,
             thread="" if self._is_main else self._thread.name, port=0, token=secrets.token_hex(16),
             since=time.time(), state=PAUSED, paused_s=0.0, why=WAITS,

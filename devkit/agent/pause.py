@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from celery.contrib import rdb
 
+from ..model.container import container_id
 from ..model.session import Session
 from ..store.sessions import process_started
 from .calls import current_call
 from .debugger import Debugger
 from .listener import Listener
 from .masking import call_text, message_of, short
-from .surroundings import container, say
+from .surroundings import say
 from .talk import Released, Talk
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Pause:
         self._session = Session(
             id=session_id, task=self.task.name if self.task else "", task_id=self.task_id,
             args=self._arguments(),
-            file="", line=0, function="", host=socket.gethostname(), container=container(),
+            file="", line=0, function="", host=socket.gethostname(), container=container_id(),
             pid=os.getpid(), pid_started=process_started(os.getpid()), main_pid=debugging.main_pid,
             thread="" if self._is_main else self._thread.name, port=self.talk.listener.port, token=self._token,
             since=time.time(), state="running", paused_s=0.0, why="",

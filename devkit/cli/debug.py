@@ -28,6 +28,9 @@ from devkit.cli.complete import tasks_and_paused
               help="Debugger command to run instead of a prompt; may be given several times.")  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Attach to what listens on this port.")
 @click.option("--host", default="127.0.0.1", metavar="H", help="The host of --port; 127.0.0.1 without it.")
+@click.option("--container", metavar="NAME", help="Only in this container: its name, id, or compose service.")
+@click.option("--pod", metavar="NAME", help="Only in this pod of Kubernetes, through kubectl.")
+@click.option("-n", "--namespace", metavar="NS", help="The namespace of --pod; kubectl's own without it.")
 @click.option("--timeout", type=click.FloatRange(0), metavar="S", help="Wait so many seconds at most.")
 @click.option("--no-wait", is_flag=True, help="Set the breakpoints, and return.")
 @flag("celery", "-A", "--app", metavar="MODULE:ATTR")
@@ -54,6 +57,9 @@ def debug(
     commands: tuple[str, ...],
     port: int | None,
     host: str,
+    container: str | None,
+    pod: str | None,
+    namespace: str | None,
     timeout: float | None,
     no_wait: bool,
     as_json: bool,
@@ -68,6 +74,7 @@ def debug(
     from devkit.cli.debugging import Debugger
     from devkit.errors import UsageError
     from devkit.model.editor import PORT
+    from devkit.services.elsewhere import Only
 
     call = args_json, kwargs_json, queue
     wrong = {
@@ -79,12 +86,15 @@ def debug(
         "--if belongs to --break": bool(condition) and not places,
         "--retries belongs to --on-failure": retries and not on_failure,
         "--no-wait belongs to --break or --on-failure": no_wait and not (places or on_failure),
+        "--namespace belongs to --pod": namespace is not None and pod is None,
+        "--container and --pod exclude each other": container is not None and pod is not None,
         "--json belongs to --list or --breakpoints": as_json and not (listing or list_breakpoints),
     }
     if message := next((text for text, is_wrong in wrong.items() if is_wrong), None):
         raise UsageError(message, mend=["see devkit debug --help"])
 
-    debugger = Debugger(Project(given, **flags), Path(given.directory or "."), commands or None, timeout)
+    only = Only(container or "", pod or "", namespace or "") if container or pod else None
+    debugger = Debugger(Project(given, **flags), Path(given.directory or "."), commands or None, timeout, only)
     if listing or list_breakpoints:
         return debugger.list_paused(task, as_json=as_json) if listing else debugger.list_breakpoints(as_json=as_json)
     if clear or port:

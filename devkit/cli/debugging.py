@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from devkit.cli.console import say, show, wants_colour
 from devkit.errors import DevkitError
 from devkit.model.editor import in_editor
 from devkit.services.debug import LIKE_AN_ID, Debugging, Paused, Sending, matching
+from devkit.services.elsewhere import GoneError, Only
 
 if TYPE_CHECKING:
     from devkit.cli.sent import Fate
@@ -22,25 +23,39 @@ if TYPE_CHECKING:
 POLL_S = 0.005
 # Looking for those of plain workers means looking through all processes.
 PLAIN_POLL_S = 1.0
+# So long nobody is told that nothing is paused while containers are still to tell.
+FIRST_LOOK_S = 1.0
 EXIT_SIGNALLED = 128
 
 
 class Debugger:
     """One run of the command."""
 
-    def __init__(self, project: Project, folder: Path, commands: Sequence[str] | None, timeout: float | None) -> None:
-        self._debugging = Debugging(project.settings, project.paths)
+    def __init__(
+        self,
+        project: Project,
+        folder: Path,
+        commands: Sequence[str] | None,
+        timeout: float | None,
+        only: Only | None = None,
+    ) -> None:
+        """`only` is the one container or pod to look into."""
+        self._debugging = Debugging(project.settings, project.paths, only)
+        self._elsewhere = self._debugging.elsewhere
         self._folder = folder.absolute()
         self._commands = commands
         self._timeout = timeout
-        self._known: set[tuple[str, float]] = set()  # pauses from before, which are not the ones waited for
-        self._only_new = False
+        self._notice = ""  # to be said when it is known that there is something to wait for
+        self._known: set[tuple[str, float, str]] = set()  # pauses from before, which are not the ones waited for
 
     def list_paused(self, task: str | None, *, as_json: bool) -> int:
         """The paused tasks, and under them the breakpoints."""
         from devkit.cli.paused import breakpoint_line, paused_json, paused_table
 
-        paused = self._debugging.paused() + self._debugging.plain()
+        self._elsewhere.look()
+        plain = self._debugging.plain()
+        self._elsewhere.settle()
+        paused = self._debugging.paused() + plain + self._debugging.plain_elsewhere()
         if task is not None:
             paused = matching(paused, task)
         if as_json:
@@ -75,7 +90,7 @@ class Debugger:
 
     def check(self, task: str) -> None:
         """Raises UsageError for what is no task and nobody's id."""
-        if not matching(self._debugging.paused(), task):
+        if not self._elsewhere.only and not matching(self._debugging.paused(), task):
             self._debugging.check(task)
 
     def set_breakpoints(
@@ -85,6 +100,7 @@ class Debugger:
         from devkit.cli.paused import breakpoint_line
 
         self._debugging.prepare()
+        self._elsewhere.look()
         self._only_what_comes()
         added = [self._debugging.set_breakpoint(place, condition, self._folder) for place in places]
         if on_failure:
@@ -101,15 +117,23 @@ class Debugger:
 
     def attach_to_address(self, host: str, port: int) -> int:
         """Attach to whatever listens there."""
-        return self._result(self._attach(self._debugging.at_address(host, port), ""))
+        paused = self._debugging.at_address(host, port)
+        return self._result(self._attach(paused, ""), paused)
 
     def wait_and_attach(self, task: str | None) -> int:
         """Attach to the task that is meant, as soon as it is paused."""
-        found = self._find(task)
-        if not found:
-            say(f"no {task or 'task'} is paused; waiting for one (Ctrl-C ends the wait)")
-            found = self._wait(lambda: self._find(task))
-        return self._result(self._attach(self._choose(found), task or ""))
+        if self._elsewhere.only:
+            self._elsewhere.look()
+            self._elsewhere.settle()
+        self._notice = f"no {task or 'task'} is paused; waiting for one (Ctrl-C ends the wait)"
+        while True:
+            found = self._find(task) or self._wait(lambda: self._find(task))
+            chosen = self._choose(self._still_there(found, task))
+            try:
+                return self._result(self._attach(chosen, task or ""), chosen)
+            except GoneError as gone:
+                say(gone.what)
+                self._is_over(chosen)
 
     def run(self, task: str, args_json: str, kwargs_json: str, queue: str | None, *, pause: bool) -> int:
         """Send the task, and attach when this very one pauses: `pause` at its first line, if it has no breakpoint."""
@@ -118,15 +142,22 @@ class Debugger:
 
         args, kwargs = arguments(args_json, kwargs_json)
         with closing(self._debugging.send(task, args, kwargs, queue, pause=pause)) as sending:
+            self._elsewhere.look()
             self._only_what_comes()
             if self._known:
                 say("other tasks are paused, each in a process of its worker: devkit debug --list")
             fate = Fate(task)
             attached = False
             while found := self._pause_or_end(sending, fate):
-                outcome = self._attach(found[0], task)
+                try:
+                    outcome = self._attach(found[0], task)
+                except GoneError:
+                    if found[0].plain:
+                        continue  # it was told of before it went on
+                    raise
                 attached = True
-                code = self._result(outcome)
+                self._is_over(found[0])
+                code = self._result(outcome, found[0])
                 if code or outcome.last == Left(DETACHED):
                     return code
         if not attached:
@@ -141,15 +172,21 @@ class Debugger:
             for news in sending.news(POLL_S):
                 fate.hear(news)
             task_id = fate.outcome["id"]
+            if task_id is None:
+                self._known |= {one.key for one in self._debugging.plain_elsewhere()}
             if task_id is None or fate.done:
                 return []
-            found = [one for one in self._debugging.paused() if one.session.task_id == task_id]
-            return found or self._plain()
+            paused = [one for one in self._debugging.paused() if one.key not in self._known]
+            return [one for one in paused if one.session.task_id == task_id] or self._plain()
 
         return self._wait(look, until=lambda: fate.done, pause=lambda: None)
 
+    def _is_over(self, paused: Paused) -> None:
+        """This pause is not attached to once more. One of a plain rdb looks like the next one of its process."""
+        if not paused.plain:
+            self._known.add(paused.key)
+
     def _only_what_comes(self) -> None:
-        self._only_new = True
         self._known = {one.key for one in self._debugging.paused() + self._debugging.plain()}
 
     def _find(self, task: str | None) -> list[Paused]:
@@ -164,11 +201,19 @@ class Debugger:
         plain = self._plain()
         return matching(plain, task) if task is not None and LIKE_AN_ID.fullmatch(task) else plain
 
+    def _still_there(self, found: list[Paused], task: str | None) -> list[Paused]:
+        """Who is to choose gets all that there is to choose from in containers, and nothing that these left behind."""
+        if len(found) > 1 and any(one.there for one in found):
+            self._elsewhere.look()
+        self._elsewhere.settle()
+        return self._find(task) or found
+
     def _plain(self) -> list[Paused]:
-        if time.monotonic() < self._plain_again:
-            return []
-        self._plain_again = time.monotonic() + PLAIN_POLL_S
-        return [one for one in self._debugging.plain() if one.key not in self._known]
+        found = self._debugging.plain_elsewhere()
+        if time.monotonic() > self._plain_again:
+            self._plain_again = time.monotonic() + PLAIN_POLL_S
+            found += self._debugging.plain()
+        return [one for one in found if one.key not in self._known]
 
     _plain_again = 0.0
 
@@ -179,23 +224,29 @@ class Debugger:
         until: Callable[[], bool] = lambda: False,
         pause: Callable[[], None] = lambda: time.sleep(POLL_S),
     ) -> list[Paused]:
-        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        began = time.monotonic()
+        deadline = None if self._timeout is None else began + self._timeout
         if not (found := look()):
+            self._elsewhere.look()
             self._import_ahead()
-        while not found and not (found := look()) and not until():
+        while not found:
+            looked = self._elsewhere.has_looked or time.monotonic() > began + FIRST_LOOK_S
+            if (found := look()) or until():
+                break
+            if looked and self._notice:
+                say(self._notice)
+                self._notice = ""
             if deadline is not None and time.monotonic() > deadline:
                 raise DevkitError(
                     f"nothing paused within {self._timeout:g} s",
-                    looked=[
-                        f"the sessions in {self._debugging.sessions_folder}",
-                        f"Celery workers in {self._debugging.root} that listen as Celery's own rdb does",
-                    ],
+                    looked=self._debugging.looked(),
                     mend=[
                         "pause a task without editing code: devkit debug --break FILE:LINE (or TASK)",
                         "send one: devkit debug --run TASK",
                         "see whether a worker runs: devkit status",
                     ],
                 )
+            self._elsewhere.check()
             pause()
         return found
 
@@ -218,8 +269,6 @@ class Debugger:
         return found[click.prompt("attach to", type=click.IntRange(1, len(found)), default=1, err=True) - 1]
 
     def _attach(self, paused: Paused, task: str) -> "Outcome":
-        from devkit.debug.attach import Attach
-
         session = paused.session
         if in_editor(session):
             raise DevkitError(
@@ -227,18 +276,28 @@ class Debugger:
                 looked=[f"its session: debugpy listens on {paused.host}:{session.port}"],
                 mend=["attach with the editor", f"without an editor from now on: devkit debug {session.task} --clear"],
             )
-        self._debugging.prepare()
-        return Attach(
-            paused.host, session.port, session.token, session.task or task or "the task", self._commands,
-            self._debugging.history, wants_colour(sys.stdout), say,
-        )()  # fmt: skip
+        with self._debugging.reach(paused) or nullcontext() as pipe:  # it is on its way while this is imported
+            from devkit.debug.attach import Attach
 
-    def _result(self, outcome: "Outcome") -> int:
+            self._elsewhere.stop()
+            self._debugging.prepare()
+            stream = self._debugging.stream(paused, pipe) if pipe else None
+            if stream:
+                say(f"in {paused.place}")
+            return Attach(
+                paused.host, session.port, session.token, session.task or task or "the task", self._commands,
+                self._debugging.history, wants_colour(sys.stdout), say, stream=stream,
+                here=self._debugging.here if pipe else str,
+            )()  # fmt: skip
+
+    def _result(self, outcome: "Outcome", paused: Paused) -> int:
         from devkit.debug.events import Lost, Refused
 
         match outcome.last:
             case Refused(why):
                 raise DevkitError(f"the debugger refused: {why}", mend=["see what is paused: devkit debug --list"])
+            case Lost() if paused.there:
+                raise self._debugging.lost(paused)
             case Lost():
                 raise DevkitError(
                     "the connection was lost: the worker's process has ended, or does not answer",

@@ -47,17 +47,16 @@ def paused_table(paused: "Sequence[Paused]") -> str:
 def _row(one: "Paused") -> tuple[str, ...]:
     session = one.session
     if one.plain:
-        return short_id(one), "?", PLAIN, session.container or one.host, str(session.port), "", ""
+        return short_id(one), "?", PLAIN, one.place, str(session.port), "", ""
     place = f"{short_path(session.file)}:{session.line} in {session.function}"
     task = f"{session.task}({session.args})" if session.task else "-"
-    host = session.container or session.host
-    return short_id(one), task, place, host, str(session.port), ago(time.time() - session.since), session.why
+    return short_id(one), task, place, one.place, str(session.port), ago(time.time() - session.since), session.why
 
 
 def line(one: "Paused") -> str:
     """To pick from several."""
-    identity, task, place, *_ = _row(one)
-    return f"{identity}  {task}  {place}"
+    identity, task, place, host, *_ = _row(one)
+    return f"{identity}  {task}  {place}" + (f"  {host}" if one.there else "")
 
 
 def short_id(one: "Paused") -> str:

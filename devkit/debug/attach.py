@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ class Attach:
     """How to attach, and to what.
 
     Without a `token` it is Celery's own rdb. `commands` are for a script; None: what is typed, or piped in. `say` is
-    for what is no output of the debugger.
+    for what is no output of the debugger. `stream` leads there already, where no port of this machine does; `here`
+    finds the files that are named there on this machine.
     """
 
     host: str
@@ -38,6 +40,8 @@ class Attach:
     history: Path
     colour: bool
     say: Callable[[str], None]
+    stream: socket.socket | None = None
+    here: Callable[[str], str] = str
 
     def __call__(self) -> Outcome:
         """Talk until the task ends or somebody leaves. Raises DevkitError where nobody listens."""
@@ -45,7 +49,7 @@ class Attach:
 
     async def _talk(self) -> Outcome:
         try:
-            connection = await connect(self.host, self.port)
+            connection = await connect(self.host, self.port, self.stream)
         except OSError as error:
             raise DevkitError(
                 f"nobody listens on {self.host}:{self.port}: {error.strerror or error}",
@@ -53,10 +57,12 @@ class Attach:
             ) from error
         prompts = on_terminal(self.commands)
         width = os.get_terminal_size().columns if prompts else WIDTH
-        plain = PlainDialogue(connection) if not self.token else None
-        dialogue = plain or AgentDialogue(connection, self.token, width)
-        if plain:
-            self.say(plain.limits)
+        dialogue: Dialogue
+        if self.token:
+            dialogue = AgentDialogue(connection, self.token, width, self.here)
+        else:
+            dialogue = PlainDialogue(connection, self.here)
+            self.say(dialogue.limits)
         try:
             return await Conversation(dialogue, self._front(dialogue, prompts=prompts)).run()
         finally:

@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from devkit.debug.events import DETACHED, Ended, Event, Left, Lost, Output, Prompted, Refused, Running, Stopped, Welcome
@@ -59,8 +60,10 @@ class Newlines:
 class AgentDialogue(Dialogue):
     """The debugger that a devkit worker carries."""
 
-    def __init__(self, connection: Connection, token: str, columns: int) -> None:
+    def __init__(self, connection: Connection, token: str, columns: int, here: Callable[[str], str] = str) -> None:
+        """`here` finds the files that it names."""
         self._connection = connection
+        self._here = here
         self._newlines = Newlines()
         self._asked: dict[int, asyncio.Future[tuple[int, list[str]]]] = {}
         self._leaving = False
@@ -108,7 +111,8 @@ class AgentDialogue(Dialogue):
     def _event(self, kind: str, data: dict[str, Any]) -> Event | None:
         if kind == "completions" and (answer := self._asked.get(data["id"])) and not answer.done():
             answer.set_result((data["start"], data["matches"]))
-        return MEANING[kind](data) if kind in MEANING else None
+        event = MEANING[kind](data) if kind in MEANING else None
+        return replace(event, file=self._here(event.file)) if isinstance(event, Stopped) else event
 
 
 def _stopped(data: dict[str, Any]) -> Stopped:

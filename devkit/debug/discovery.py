@@ -4,16 +4,15 @@ Nobody connects to find out: the first connection is the conversation.
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-DEFAULT_PORT = 6899
-PORTS = 100  # an rdb tries so many from the base port on
-KNOWS_DEVKIT = "DEVKIT_AGENT"
+from devkit.model.rdb import BASE_PORT, DEBUG_FOLDER, is_rdb_port, is_worker
+
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where others listen, and how to reach them
 
 
@@ -40,27 +39,25 @@ def waiting(root: Path, known: Collection[int]) -> list[Waiting]:
     return sorted(found, key=lambda one: one.port)
 
 
-def is_worker(argv: Sequence[str]) -> bool:
-    """Whether it is the command line of a Celery worker, in whatever way that was started or renamed."""
-    words = " ".join(argv).split()
-    if any(word.startswith("[celeryd:") for word in words):  # with setproctitle installed
-        return True
-    celery = next((place for place, word in enumerate(words) if word.rpartition("/")[2] == "celery"), None)
-    return celery is not None and "worker" in words[celery:]
-
-
 def _listening(process: psutil.Process, root: Path) -> Iterator[Waiting]:
     environ = process.environ()
-    if KNOWS_DEVKIT in environ or not _is_near(Path(process.cwd()), root):
+    if DEBUG_FOLDER in environ or not _is_near(Path(process.cwd()), root) or _is_in_container(process.pid):
         return
-    base = environ.get("CELERY_RDB_PORT", "")
-    first = int(base) if base.isdigit() else DEFAULT_PORT
+    base = environ.get(BASE_PORT, "")
     connections = process.net_connections("tcp")
     talking = {connection.laddr.port for connection in connections if connection.status == psutil.CONN_ESTABLISHED}
     for connection in connections:
         host, port = connection.laddr or ("", 0)
-        if connection.status == psutil.CONN_LISTEN and first <= port <= first + PORTS and port not in talking:
+        if connection.status == psutil.CONN_LISTEN and is_rdb_port(port, base) and port not in talking:
             yield Waiting(process.pid, EVERYWHERE.get(host, host), port)
+
+
+def _is_in_container(pid: int) -> bool:
+    """Whether its ports are not this machine's."""
+    try:
+        return not Path(f"/proc/{pid}/ns/net").samefile("/proc/self/ns/net")
+    except OSError:
+        return False  # not Linux
 
 
 def _is_near(folder: Path, root: Path) -> bool:

@@ -6,6 +6,7 @@ Its client must not vanish without `c`: the process would print nothing any more
 import json
 import linecache
 import re
+from collections.abc import Callable
 from typing import Any
 
 from devkit.debug.dialogue import Dialogue, Newlines
@@ -55,8 +56,10 @@ class PlainDialogue(Dialogue):
 
     limits = LIMITS
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, here: Callable[[str], str] = str) -> None:
+        """`here` finds the files that it names."""
         self._connection = connection
+        self._here = here
         self._newlines = Newlines()
         self._text = ""  # not yet told
         self._events: list[Event] = []
@@ -147,7 +150,7 @@ class PlainDialogue(Dialogue):
             self._tell_output(text)
             return
         self._tell_output(text[: position.start()])
-        file, line = position["file"], int(position["line"])
+        file, line = self._here(position["file"]), int(position["line"])
         event, detail = "line", ""
         if position["kind"]:
             event = position["kind"].lower()

@@ -6,11 +6,34 @@ before the end.
 
 import asyncio
 import codecs
+import importlib.util
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
-from telnetlib3.client_base import BaseClient
-from telnetlib3.telopt import GMCP, IAC, IP
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Modules of this package are imported without the package itself, if it is not there yet."""
+    spec = None if name in sys.modules else importlib.util.find_spec(name)
+    if spec and spec.submodule_search_locations:
+        package = sys.modules[name] = ModuleType(name)
+        package.__path__ = list(spec.submodule_search_locations)
+    try:
+        yield
+    finally:
+        if spec:
+            sys.modules.pop(name, None)
+
+
+# Its servers, shells and tables would take as long as all the rest of devkit.
+with _alone("telnetlib3"):
+    from telnetlib3.client_base import BaseClient
+    from telnetlib3.telopt import GMCP, IAC, IP
 
 PREFIX = "devkit."
 # More than this many pieces unread: the debugger has to wait.
@@ -74,9 +97,14 @@ class Connection:
         self._client.close()
 
 
-async def connect(host: str, port: int) -> Connection:
-    """Raises OSError where nobody listens."""
-    _, client = await asyncio.get_running_loop().create_connection(_Client, host, port)
+async def connect(host: str, port: int, stream: socket.socket | None = None) -> Connection:
+    """Over the stream, if there is one that leads there. Raises OSError where nobody listens."""
+    loop = asyncio.get_running_loop()
+    if stream:
+        stream.setblocking(False)
+        _, client = await loop.create_connection(_Client, sock=stream)
+    else:
+        _, client = await loop.create_connection(_Client, host, port)
     return Connection(client)
 
 

@@ -1,25 +1,30 @@
 """What `devkit debug` knows of a project: its paused tasks, its breakpoints, and the task that it sends itself."""
 
 import re
+import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.model.breakpoint import Breakpoint
+from devkit.model.place import here
 from devkit.model.session import Session
 from devkit.model.status import StackStatus
-from devkit.services.task import send
+from devkit.services.elsewhere import Elsewhere, GoneError, Only
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths, make_data
 from devkit.stack.control import ask
 from devkit.store.breakpoints import Breakpoints, at_line, where_now
 from devkit.store.breakpoints import check as check_condition
-from devkit.store.sessions import PAUSED, Sessions
+from devkit.store.sessions import PAUSED, Sessions, is_here
+
+if TYPE_CHECKING:
+    from devkit.containers.execs import Exec
+    from devkit.containers.relay import Pipe
 
 LOCAL = "127.0.0.1"
 SHORTEST_ID = 4
@@ -29,31 +34,41 @@ FILE_AND_LINE = re.compile(r"(?P<file>.+):(?P<line>\d+)")
 
 @dataclass(frozen=True)
 class Paused:
-    """A task that waits for a client, and where that reaches it. Without a token it waits in Celery's own rdb."""
+    """A task that waits for a client, and where that reaches it. Without a token it waits in Celery's own rdb.
+
+    `there` is the container or pod that it is in, None: the one that we are in ourselves, or none.
+    """
 
     session: Session
     host: str = LOCAL
+    there: "Exec | None" = None
 
     @property
     def plain(self) -> bool:
         return not self.session.token
 
     @property
-    def key(self) -> tuple[str, float]:
-        """Tells this pause from another one of the same task."""
-        return self.session.id, self.session.since
+    def key(self) -> tuple[str, float, str]:
+        """Tells this pause from another one of the same task, and from one elsewhere."""
+        return self.session.id, self.session.since, self.session.container or self.place
+
+    @property
+    def place(self) -> str:
+        """The host or the container, as people call it."""
+        return self.there.name if self.there else self.session.host or self.host
 
     def to_json(self) -> dict[str, Any]:
         """As `devkit debug --list --json` shows it: whoever has the token may run code in the worker."""
         data = self.session.to_wire()
         del data["token"]
-        return {**data, "plain": self.plain}
+        return {**data, "container": self.there.name if self.there else data["container"], "plain": self.plain}
 
 
 class Debugging:
     """One project's."""
 
-    def __init__(self, settings: Settings, paths: Paths) -> None:
+    def __init__(self, settings: Settings, paths: Paths, only: Only | None = None) -> None:
+        """`only` is the one place to look for paused tasks."""
         self._settings = settings
         self._paths = paths
         self.root = settings.root
@@ -62,6 +77,7 @@ class Debugging:
         self.sessions_folder = self.folder / "sessions"
         self._sessions = Sessions(str(self.sessions_folder))
         self._breakpoints = Breakpoints(str(self.folder))
+        self.elsewhere = Elsewhere(self.root, settings.environ.get("PATH"), only, self._sessions.all)
 
     def prepare(self) -> None:
         """Make the folder in which the history is kept. Raises DevkitError."""
@@ -70,21 +86,91 @@ class Debugging:
 
     def paused(self) -> list[Paused]:
         """The tasks that wait in devkit's own workers, the longest paused first."""
-        return [Paused(session) for session in self._sessions.all() if session.state == PAUSED]
+        found = [] if self.elsewhere.only else [self._kept(one) for one in self._sessions.all() if self._lives(one)]
+        known = {one.session.token for one in found}
+        found += [
+            Paused(self._from(session), there=there)
+            for there, session in self.elsewhere.sessions()
+            if session.token not in known
+        ]
+        return sorted((one for one in found if one.session.state == PAUSED), key=lambda one: one.session.since)
 
     def plain(self) -> list[Paused]:
         """Those that wait in Celery's own rdb: looking through all processes takes a moment."""
         from devkit.debug.discovery import waiting
 
-        known = {session.pid for session in self._sessions.all()}
+        if self.elsewhere.only:
+            return []
+        known = {session.pid for session in self._sessions.all() if is_here(session)}
         return [Paused(_of_plain(one.pid, one.port), one.host) for one in waiting(self.root, known)]
 
+    def plain_elsewhere(self) -> list[Paused]:
+        """Those that do so in containers."""
+        return [Paused(_of_plain(one.pid, one.port), one.host, there) for there, one in self.elsewhere.plain()]
+
     def at_address(self, host: str, port: int) -> Paused:
-        """Whatever listens there; a session is known by its port."""
+        """Whatever listens there; a session is known by its port. Raises DevkitError."""
+        if self.elsewhere.only:
+            self.elsewhere.look()
+            self.elsewhere.settle()
+            known = [one for one in self.paused() if one.session.port == port]
+            return known[0] if known else Paused(_of_plain(0, port), host, self.elsewhere.asked_for())
         for session in self._sessions.all():
-            if session.port == port and host in (LOCAL, "localhost", session.host):
+            is_meant = host == session.host or (is_here(session) and host in (LOCAL, "localhost"))
+            if session.port == port and is_meant:
                 return Paused(session, host)
         return Paused(_of_plain(0, port), host)
+
+    def reach(self, paused: Paused) -> "Pipe | None":
+        """The beginning of a connection into a container; None for what is connected to as any port is.
+
+        Raises DevkitError.
+        """
+        return self.elsewhere.reach(paused.there) if paused.there else None
+
+    def stream(self, paused: Paused, pipe: "Pipe") -> socket.socket:
+        """The connection, when it is there. Raises GoneError where nobody waits any more, DevkitError."""
+        from devkit.containers.script import UnreachableError
+
+        assert paused.there is not None
+        try:
+            return pipe.connect(paused.host, paused.session.port)
+        except UnreachableError as problem:
+            error = self.elsewhere.unreachable(paused.there, paused.session.port, problem)
+            if isinstance(error, GoneError):
+                self._sessions.remove(paused.session.id)
+            raise error from None
+
+    def lost(self, paused: Paused) -> DevkitError:
+        """The connection has ended, and nobody had ended it."""
+        assert paused.there is not None
+        return self.elsewhere.lost(paused.there)
+
+    def looked(self) -> list[str]:
+        """Where paused tasks were looked for."""
+        near = [
+            f"the sessions in {self.sessions_folder}",
+            f"Celery workers in {self.root} that listen as Celery's own rdb does",
+        ]
+        return [*([] if self.elsewhere.only else near), *self.elsewhere.looked()]
+
+    def here(self, path: str) -> str:
+        """The file on this machine of one in a container."""
+        return here(path, str(self.root))
+
+    def _lives(self, session: Session) -> bool:
+        """Whether it is worth telling; what a container left behind is cleared away."""
+        if self.elsewhere.is_gone(session):
+            self._sessions.remove(session.id)
+            return False
+        return True
+
+    def _kept(self, session: Session) -> Paused:
+        there = self.elsewhere.place(session)
+        return Paused(self._from(session), there=there) if there else Paused(session)
+
+    def _from(self, session: Session) -> Session:
+        return replace(session, file=self.here(session.file))
 
     def tasks(self) -> tuple[str, ...]:
         """The names of the running stack's tasks; empty without one."""
@@ -153,6 +239,10 @@ class Debugging:
         self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], queue: str | None, *, pause: bool
     ) -> "Sending":
         """Send a task, in the background. With `pause` it stops at its first line, if it calls no debugger itself."""
+        from uuid import uuid4
+
+        from devkit.services.task import send
+
         task_id = str(uuid4())
         once = self._breakpoints.add(Breakpoint(0, "task", task=task, task_id=task_id)) if pause else None
         news = send(self._settings, self._paths, task, args, kwargs, queue=queue, wait=True, task_id=task_id)
@@ -186,7 +276,7 @@ class Sending:
         if self._thread.is_alive():
             import psutil
 
-            for child in psutil.Process().children():  # no other is started by who debugs
+            for child in psutil.Process().children():  # no other is of use to who has debugged
                 child.kill()
             self._thread.join()
 

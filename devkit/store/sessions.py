@@ -9,6 +9,7 @@ import socket
 from contextlib import suppress
 from urllib.parse import quote
 
+from ..model.container import container_id
 from ..model.session import Session
 from .files import make_private, replace
 
@@ -75,9 +76,14 @@ def _name(session_id: str) -> str:
     return quote(session_id, safe="", errors="surrogatepass")
 
 
+def is_here(session: Session) -> bool:
+    """Whether its process is one of those that this process can see: on this host, in the same container or in none."""
+    return session.host == socket.gethostname() and session.container == container_id()
+
+
 def is_alive(session: Session) -> bool:
     """Whether its process still runs; of other hosts and containers nothing is known."""
-    if session.host != socket.gethostname():
+    if not is_here(session):
         return True
     try:
         os.kill(session.pid, 0)

@@ -827,7 +827,16 @@ if mode == "end":
     print("ready", flush=True)
     sys.stdin.readline()
     sys.exit()
+def step(frame, event, arg):
+    if not frame.f_globals["__name__"].startswith(("devkit.agent", "shop")):
+        print("led into", frame.f_code.co_qualname, flush=True)
+    if event == "line" and (why := watched.here(frame)):
+        hit(frame, why)
+    return step
+
 print("ready", flush=True)
+if mode == "stepped":
+    sys.settrace(step)
 shop.work()
 """
 WORK = """
@@ -840,7 +849,7 @@ def work():
 
 
 @needs_linux
-@pytest.mark.parametrize("mode", ["plain", "fork", "twice", "taken"])
+@pytest.mark.parametrize("mode", ["plain", "fork", "twice", "taken", "stepped"])
 def test_a_change_is_noticed_in_the_middle_of_a_task(project: Project, mode: str) -> None:
     (project.root / "shop.py").write_text(WORK)
     with running(project, mode) as process:

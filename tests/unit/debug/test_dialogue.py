@@ -56,6 +56,20 @@ def test_what_is_told(kind: str, data: dict[str, Any], event: Event) -> None:
     assert converse(script, first) == event
 
 
+def test_files_are_named_where_they_are_here() -> None:
+    async def run(port: int) -> Event:
+        connection = await connect("127.0.0.1", port)
+        try:
+            return await AgentDialogue(connection, "", 80, lambda path: f"/here{path}").next()
+        finally:
+            connection.close()
+
+    with scripted(lambda peer: peer.tell("stopped", **STOPPED)) as port:
+        event = asyncio.run(run(port))
+    assert isinstance(event, Stopped)
+    assert event.file == "/here/project/tasks.py"
+
+
 def test_what_is_asked() -> None:
     async def client(dialogue: AgentDialogue) -> Event:
         dialogue.columns(100)

@@ -4,16 +4,22 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devkit.cli.paused import ago, breakpoint_line, breakpoints_json, paused_json, paused_table, short_id
+from devkit.containers.execs import Exec, InContainer
+from devkit.containers.watch import Waiting
 from devkit.errors import DevkitError, UsageError
 from devkit.model.breakpoint import Breakpoint
+from devkit.model.container import container_id
 from devkit.model.session import Session
 from devkit.services.debug import Debugging, Paused, Sending, matching
+from devkit.services.elsewhere import Elsewhere
 from devkit.settings.load import load
 from devkit.settings.paths import paths_for
 from devkit.store.sessions import Sessions
@@ -25,9 +31,9 @@ ID = "4f1c22aa-0d3e-4b6c-9a63-0a4b4a4a5d5e"
 def session(**fields: Any) -> Session:
     known: dict[str, Any] = {
         "id": ID, "task": "shop.tasks.divide", "task_id": ID, "args": "x=10, y=0", "file": "/shop/tasks.py", "line": 8,
-        "function": "divide", "host": socket.gethostname(), "container": "", "pid": os.getpid(), "pid_started": None,
-        "main_pid": os.getpid(), "thread": "MainThread", "port": 6899, "token": TOKEN, "since": 1000.0,
-        "state": "paused", "paused_s": 0.0, "why": "breakpoint",
+        "function": "divide", "host": socket.gethostname(), "container": container_id(), "pid": os.getpid(),
+        "pid_started": None, "main_pid": os.getpid(), "thread": "MainThread", "port": 6899, "token": TOKEN,
+        "since": 1000.0, "state": "paused", "paused_s": 0.0, "why": "breakpoint",
     }  # fmt: skip
     task_id = fields.get("id", known["id"])
     return Session(**{**known, "task_id": task_id, **fields})
@@ -86,6 +92,65 @@ def test_an_address_finds_its_session(project: Debugging) -> None:
     assert project.at_address("127.0.0.1", 6899).session.token == TOKEN
     assert project.at_address("127.0.0.1", 6900).plain
     assert project.at_address("10.0.0.1", 6899).plain
+
+
+CONTAINER = "1" * 64
+THERE = InContainer(CONTAINER, "shop-worker-2")
+
+
+class FakeElsewhere(Elsewhere):
+    """Containers that tell what a test says."""
+
+    def __init__(self, project: Debugging, *told: Session, plain: Sequence[Waiting] = (), gone: str = "") -> None:
+        super().__init__(project.root, None, None, list)
+        self._told, self._waiting, self._gone = told, plain, gone
+
+    def sessions(self) -> list[tuple[Exec, Session]]:
+        return [(THERE, one) for one in self._told]
+
+    def plain(self) -> list[tuple[Exec, Waiting]]:
+        return [(THERE, one) for one in self._waiting]
+
+    def is_gone(self, session: Session) -> bool:
+        return session.id == self._gone
+
+
+def in_container(**fields: Any) -> Session:
+    return session(host=CONTAINER[:12], container=CONTAINER, file="/app/tasks.py", **fields)
+
+
+def test_sessions_of_containers(project: Debugging) -> None:
+    """In the shared folder, or told of by the container alone; what is told of twice is one."""
+    kept, told = in_container(id="a", token="1"), in_container(id="b", token="2", since=2000.0)  # noqa: S106
+    Sessions(str(project.sessions_folder)).put(kept)
+    project.elsewhere = FakeElsewhere(project, kept, told, in_container(id="c", token="3", state="running"))  # noqa: S106
+
+    found = project.paused()
+
+    assert [(one.session.id, one.there) for one in found] == [("a", InContainer(CONTAINER, "1" * 12)), ("b", THERE)]
+    assert {one.session.file for one in found} == {str(project.root / "tasks.py")}
+    assert found[1].place == found[1].to_json()["container"] == "shop-worker-2"
+    assert "shop-worker-2" in paused_table(found)
+
+
+def test_what_a_container_left_behind_is_cleared_away(project: Debugging) -> None:
+    store = Sessions(str(project.sessions_folder))
+    store.put(in_container(id="a"))
+    store.put(in_container(id="b"))
+    project.elsewhere = FakeElsewhere(project, gone="a")
+
+    assert [one.session.id for one in project.paused()] == ["b"]
+    assert store.get("a") is None
+
+
+def test_plain_ones_in_several_places_are_several(project: Debugging) -> None:
+    project.elsewhere = FakeElsewhere(project, plain=[Waiting(7, "127.0.0.1", 6899)])
+
+    (one,) = project.plain_elsewhere()
+
+    assert (one.place, one.host, one.session.port, one.plain) == ("shop-worker-2", "127.0.0.1", 6899, True)
+    assert one.key != replace(one, there=InContainer("2" * 64, "shop-worker-3")).key
+    assert one.key != replace(one, there=None).key
 
 
 @pytest.mark.parametrize("word", ["divide", "shop.divide", "4f1c", "pid-17"])

@@ -143,3 +143,17 @@ def test_a_crowd_makes_the_other_side_wait_and_nothing_is_lost() -> None:
 
     with scripted(script) as port:
         assert asyncio.run(run(port)) == 20_000
+
+
+def test_a_stream_that_leads_there_already() -> None:
+    async def run(stream: socket.socket) -> list[Received]:
+        connection = await connect("127.0.0.1", 1, stream)
+        connection.write("c\n")
+        return await _all(connection)
+
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(STREAM)
+        theirs.shutdown(socket.SHUT_WR)
+        assert asyncio.run(run(ours))[-1] == Closed()
+        assert theirs.recv(10) == b"c\n"

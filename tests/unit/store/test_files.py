@@ -70,6 +70,16 @@ def test_a_folder_below_the_working_one(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "a" / "b").is_dir()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_in_somebodys_folder_becomes_theirs(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 5678)
+    make_private(str(tmp_path / "a" / "b"))
+    replace(str(tmp_path / "a" / "b" / "x.json"), "{}")
+
+    made = [path.stat() for path in tmp_path.rglob("*")]
+    assert [(stat.st_uid, stat.st_gid) for stat in made] == [(1234, 5678)] * 3
+
+
 def test_another_process_may_be_quicker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mkdir = os.mkdir
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from devkit.model.container import container_id
 from devkit.model.session import Session
 from devkit.store.sessions import GONE, Sessions, process_started
 from tests.unit.waiting import wait_for
@@ -27,7 +28,7 @@ def session(session_id: str = "a", **changes: object) -> Session:
     """One of this process."""
     made = Session(
         id=session_id, task="shop.total", task_id=session_id, args="x=10, name='ü'", file="/shop.py", line=3,
-        function="total", host=socket.gethostname(), container="", pid=os.getpid(),
+        function="total", host=socket.gethostname(), container=container_id(), pid=os.getpid(),
         pid_started=process_started(os.getpid()), main_pid=os.getppid(), thread="", port=6899, token="t",  # noqa: S106 - it opens nothing
         since=1000.5, state="paused", paused_s=0.0, why="breakpoint",
     )  # fmt: skip
