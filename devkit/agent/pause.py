@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 # Its default is to be ignored, and a worker, which has no terminal, gets it from nobody else.
 INTERRUPT_SIGNAL = signal.SIGWINCH
 # What a log shows of a pause; devkit's printer looks for the first words.
-PAUSED = "Remote Debugger:{port}: {name}[{id}] is paused at {where}: devkit debug {short_id}"
-BY_HAND = " (or: telnet 127.0.0.1 {port})"  # not from outside of a container, whose ports are its own
+PAUSED = (
+    "Remote Debugger:{port}: {name}[{id}] is paused at {where}: devkit debug {short_id} (or: telnet 127.0.0.1 {port})"
+)
 SHORT_ID = 8
 
 
@@ -125,9 +126,8 @@ class Pause:
         file = os.path.relpath(session.file) if session.file.startswith(os.getcwd() + os.sep) else session.file
         where = f"{file}:{session.line}" + (f" ({session.why})" if session.why != "breakpoint" else "")
         name = session.task or session.thread or "process"
-        by_hand = "" if session.container else BY_HAND
         say(
-            (PAUSED + by_hand).format(
+            PAUSED.format(
                 port=session.port, name=name, id=session.id, where=where, short_id=session.id[:SHORT_ID]
                 if session.task else session.id,
             )
