@@ -258,14 +258,21 @@ class Debugger(pdb.Pdb):
 
     def onecmd(self, line: str) -> bool:
         self.evaluating = True
-        self.interrupted = False  # that was meant for what ran before
         try:
+            if self.interrupted:  # before it was begun
+                self.interrupted = False
+                raise KeyboardInterrupt
             if "\n" not in line:
                 return super().onecmd(line)
             self.default(line)
             return False
         finally:
             self.evaluating = False
+
+    def postcmd(self, stop: bool, line: str) -> bool:
+        if not stop:
+            self.interrupted = False  # that was meant for what has just ended
+        return super().postcmd(stop, line)
 
     def default(self, line: str) -> None:
         if "\n" not in line:

@@ -91,6 +91,7 @@ class Listener:
         Raises OSError where no port is free.
         """
         self.items: SimpleQueue[Item] = SimpleQueue()
+        self.lines = 0  # how many of them were lines
         self.client: Client | None = None
         self._token = token
         self._welcome = welcome
@@ -216,7 +217,7 @@ class Listener:
         elif received.kind == "columns":
             client.columns = _columns(received.data)
         elif received.kind == "command":
-            self.items.put(Item(client, "line", str(received.data.get("text", ""))))
+            self._put_line(client, str(received.data.get("text", "")))
         elif received.kind in ("eof", "complete"):
             self.items.put(Item(client, received.kind, received.data))
 
@@ -239,7 +240,11 @@ class Listener:
             if line == CTRL_D:
                 self.items.put(Item(client, "eof"))
             else:
-                self.items.put(Item(client, "line", line.decode(errors="replace").replace("\0", "")))
+                self._put_line(client, line.decode(errors="replace").replace("\0", ""))
+
+    def _put_line(self, client: Client, line: str) -> None:
+        self.lines += 1
+        self.items.put(Item(client, "line", line))
 
     def _hello(self, client: Client, data: "dict[str, Any]") -> None:
         if not hmac.compare_digest(str(data.get("token")).encode(errors="replace"), self._token.encode()):

@@ -141,7 +141,9 @@ class Pause:
 
     def _interrupt(self) -> None:
         """Somebody pressed Ctrl-C. Called in the listener's thread."""
+        lines = self.talk.lines  # read first: it grows after the other has changed
         if self.talk.waiting:
+            self.debugger.interrupted = self.talk.listener.lines > lines  # meant for a line that has just come
             return
         if self._is_main:
             self.interrupted = True

@@ -25,6 +25,7 @@ class Talk:
     def __init__(self, listener: Listener, complete: "Callable[[str], tuple[int, list[str]]]") -> None:
         self.listener = listener
         self.waiting = False
+        self.lines = 0  # how many have been taken of those that came
         self.ends_at_eof = False  # what reads now takes Ctrl-D as its end; otherwise it is for detaching
         self._complete = complete
         self._partial = ""
@@ -85,7 +86,12 @@ class Talk:
         """Called again and again while nobody says anything; set by whoever has something to do meanwhile."""
 
     def _take(self, item: "Item | None", prompt: str) -> "str | None":
-        if item is None or item.client is not self.client:  # or of one that is gone
+        if item is None:
+            return None
+        if item.kind == "line":
+            self.waiting = item.client is not self.client  # first: a Ctrl-C that comes now is meant for this line
+            self.lines += 1
+        if item.client is not self.client:  # of one that is gone
             return None
         if item.kind == "line":
             return f"{item.data}\n"
