@@ -139,6 +139,8 @@ class Watch:
                 self._fail(self._engine.explain())
 
     def _happened(self, event: Event) -> None:
+        known = self._units.get(event.container)
+        asked = known is not None and known.asked  # a look may show that it has been started again since
         if event.action == "destroy":
             self._units.pop(event.container, None)
         elif event.container not in self._units:
@@ -150,7 +152,7 @@ class Watch:
                 case "kill" if event.signal not in ("9", "SIGKILL"):  # which docker stop sends only after another
                     unit.asked = True
                 case "die":
-                    self._died(unit, event.exit_code)
+                    self._died(unit, event.exit_code, asked=asked)
                 case "health_status: unhealthy" if not self._stopping:
                     self._unhealthy(unit)
         self._check_ready()
@@ -199,12 +201,12 @@ class Watch:
                 self._reporter.notice(f"{unit.name} is {'healthy again' if unit.unhealthy else f'ready{after}'}")
             unit.unhealthy = False
 
-    def _died(self, unit: _Unit, code: int) -> None:
+    def _died(self, unit: _Unit, code: int, *, asked: bool) -> None:
         what = f"{unit.name} {describe(code)}"
         unit.deaths += 1
         if self._stopping:
             return
-        if unit.asked and self._up:
+        if asked and self._up:
             self._reporter.notice(f"{unit.name} was stopped")
         elif unit.container.state != "exited":
             if self._up or unit.deaths == 1:

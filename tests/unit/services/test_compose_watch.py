@@ -262,6 +262,15 @@ def test_one_that_somebody_stops_is_no_failure(up: Docker) -> None:
     assert up.told[5:-2] == ["worker was stopped"]
 
 
+def test_one_that_has_been_started_again_when_its_end_is_heard_of(up: Docker) -> None:
+    up.event("kill", "worker", by="15").event("die", "worker", 0, state="running", started_at=LATER, health="starting")
+    up.event("health_status: healthy", "worker", health="healthy").then(CTRL_C).then(Down(""))
+
+    assert run(up) == 0
+    assert "worker was stopped" in up.told
+    assert not any("docker starts it again" in text for text in up.told)
+
+
 def test_one_that_turns_unhealthy(up: Docker) -> None:
     log = ({"Start": LATER, "End": LATER, "ExitCode": 1, "Output": "no answer\n"},)
     up.event("health_status: unhealthy", "worker", health="unhealthy", health_log=log)
