@@ -18,10 +18,10 @@ from devkit.model.status import ServiceStatus
 from devkit.services.compose_messages import Composed, Down, EventsEnded, Happened, Inbox, Reporter
 from devkit.services.compose_plan import Plan, Request, give_away, keep_notes, make_plan
 from devkit.services.compose_watch import Watch
+from devkit.services.only import only_stack
 from devkit.services.signals import signals_into
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths, make_data, make_private
-from devkit.stack import lock
+from devkit.settings.paths import Paths
 from devkit.stack.control import ControlServer
 from devkit.stack.excerpt import excerpt
 from devkit.stack.messages import Signalled, Taker
@@ -50,17 +50,8 @@ def run(
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    make_data(paths)
-    make_private(paths.runtime)
-    only_one = lock.StackLock(paths.runtime)
-    if not only_one.acquire():
-        raise DevkitError(
-            f"a stack of this project runs already (pid {only_one.holder()})",
-            mend=["see it: devkit status", "stop it: devkit down"],
-        )
     with ExitStack() as cleanup:
-        cleanup.callback(only_one.release)
-        left = lock.clean_up(paths.runtime, paths.runtime.name)
+        left = cleanup.enter_context(only_stack(paths))
         plan = make_plan(settings, paths, request)
         cleanup.callback(plan.ports.close)
         docker = find_docker(plan.environ.get("PATH"))

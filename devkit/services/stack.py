@@ -10,11 +10,11 @@ from threading import Event, Lock, Thread
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from devkit.errors import DevkitError
 from devkit.services.assemble import EarlyProcesses, Stack, assemble
+from devkit.services.only import only_stack
 from devkit.services.signals import signals_into
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths, make_data, make_private
+from devkit.settings.paths import Paths
 from devkit.stack import lock, sessions
 from devkit.stack.control import ControlServer
 from devkit.stack.guard import Guard
@@ -50,17 +50,8 @@ def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: 
         # Until the loop takes over, each ends devkit by way of its clean-up, as Ctrl-C does.
         if signal.getsignal(signum) == signal.SIG_DFL:
             signal.signal(signum, signal.default_int_handler)
-    make_data(paths)
-    make_private(paths.runtime)
-    only_one = lock.StackLock(paths.runtime)
-    if not only_one.acquire():
-        raise DevkitError(
-            f"a stack of this project runs already (pid {only_one.holder()})",
-            mend=["see it: devkit status", "stop it: devkit down"],
-        )
     with ExitStack() as cleanup:
-        cleanup.callback(only_one.release)
-        left = lock.clean_up(paths.runtime, paths.runtime.name)
+        left = cleanup.enter_context(only_stack(paths))
         early = EarlyProcesses()
         cleanup.callback(early.close)
         stack = assemble(settings, paths, wanted, early)
