@@ -21,8 +21,11 @@ OWN_WAY = ("with_api", "with_flower", "with_beat", "timeout", "env_file", "compo
 BROKER = "DEVKIT_DOCKER_BROKER"
 STACKS_RABBITMQ = "amqp://guest:guest@rabbitmq:5672//"
 HERE = ("localhost", "127.0.0.1", "::1")
-# A new image is built when one of these changes.
-INGREDIENTS = ("Dockerfile*", "pyproject.toml", "setup.py", "setup.cfg", "requirements*", "*.lock", "Pipfile")
+# A new image is built when one of these changes. The last is devkit itself, where `devkit init` has made a copy of it.
+INGREDIENTS = (
+    "Dockerfile*", "pyproject.toml", "setup.py", "setup.cfg", "requirements*", "*.lock", "Pipfile",
+    ".devkit/image/**/*.py",
+)  # fmt: skip
 NAME = re.compile(r"^name:\s*[\"']?([a-z0-9][a-z0-9_-]*)[\"']?\s*(?:#.*)?$", re.MULTILINE)
 NOTES = "containers.json"
 BUILDS = re.compile(r"^[^#\n]*\bbuild[\"']?\s*:", re.MULTILINE)
