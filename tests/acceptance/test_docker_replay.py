@@ -43,8 +43,6 @@ def sends(x):
     divide.delay(x, 1)
     raise ValueError(f"{{x}} is sent")
 """
-# One process makes the containers for all of these.
-pytestmark = pytest.mark.xdist_group("docker_replay")
 # The app's own, as only containers know them.
 IN_THE_CODE = ', broker="amqp://guest:guest@rabbitmq:5672//", backend="redis://redis:6379/1"'
 RABBITMQ = {

@@ -13,7 +13,6 @@ from tests.acceptance.containers import REDIS, ComposeProject, Images, why_no_do
 from tests.acceptance.harness import SMALL_APP, Json, free_port, is_free, wait_until
 
 pytestmark = [
-    pytest.mark.xdist_group("docker_up"),
     pytest.mark.skipif(bool(why_no_docker()), reason=why_no_docker() or "there is docker"),
 ]
 

@@ -17,7 +17,6 @@ from devkit.services.rabbitmq import find_rabbitmq_server
 from tests.acceptance.harness import DEADLINE_S, Done, Json, Project, free_port, wait_until
 
 pytestmark = [
-    pytest.mark.xdist_group("rabbitmq"),
     pytest.mark.skipif(
         find_rabbitmq_server(os.environ["PATH"]) is None,
         reason="needs rabbitmq-server; on Debian: RUNLEVEL=1 apt install rabbitmq-server",
