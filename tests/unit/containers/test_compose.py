@@ -99,12 +99,18 @@ time.sleep(60)
 """
     ended: SimpleQueue[int] = SimpleQueue()
     running = ComposeRun([sys.executable, "-c", code], cwd=Path("/"), env=os.environ, on_end=ended.put)
-    wait_for(lambda: "started" in running.output)
+    shown: list[str] = []
+
+    def has_started() -> bool:
+        shown.append(capfd.readouterr().err)
+        return "started\n" in "".join(shown)
+
+    wait_for(has_started)
     running.stop(kill=False)
 
     assert ended.get(timeout=20) == 130
     assert running.output == "started\ncanceled\n"
-    assert capfd.readouterr().err == "started\n"
+    assert "".join(shown) + capfd.readouterr().err == "started\n"
 
 
 BUILDKIT = """
