@@ -126,6 +126,7 @@ class _Engine:
         self._up: ComposeRun | None = None
         self._stopped = self._gone = False
         self._streams: list[Stream] = []
+        self._logs: dict[str, Stream] = {}  # the last one of each container
 
     def start(self) -> None:
         """Listen to docker, and have compose start everything."""
@@ -140,15 +141,14 @@ class _Engine:
         return inspect(self._docker, containers) if containers else members(self._docker, self._plan.project)
 
     def follow(self, name: str, container: Container) -> None:
-        self._streams.append(
-            logs(
-                self._docker,
-                container.id,
-                container.started_at,
-                lambda chunk: self._reporter.output(name, chunk),
-                lambda: self._reporter.ended(name),
-            )
+        self._logs[container.id] = stream = logs(
+            self._docker,
+            container.id,
+            container.started_at,
+            lambda chunk: self._reporter.output(name, chunk),
+            lambda: self._reporter.ended(name),
         )
+        self._streams.append(stream)
 
     def tail(self, container: Container) -> str:
         return excerpt(printed(self._docker, container.id, TAIL_LINES * 3).decode(errors="replace"), TAIL_LINES)
@@ -200,6 +200,9 @@ class _Engine:
     def _take_down(self, kill: bool) -> None:
         problem = ""
         try:
+            for one in self.look() if not kill else ():
+                if not one.running and one.id in self._logs:
+                    self._logs[one.id].join(LAST_WORDS_S)  # with the container its output goes
             take_down(self._docker, self._plan.project, self._plan.folder, kill=kill)
         except DockerError:
             try:  # of several that end at once, one may have been in another's way
