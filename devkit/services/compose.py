@@ -144,7 +144,8 @@ class _Engine:
         self._logs[container.id] = stream = logs(
             self._docker,
             container.id,
-            container.started_at,
+            # Docker notes a start late: what was printed at once would be from before it.
+            container.started_at if container.id in self._logs else "0",
             lambda chunk: self._reporter.output(name, chunk),
             lambda: self._reporter.ended(name),
         )
