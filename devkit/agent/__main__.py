@@ -13,5 +13,14 @@ sys.modules["_devkit"] = _devkit
 # As `python -m` does: the working directory comes first, in place of this file's folder.
 sys.path[0] = os.getcwd()
 
+# What devkit calls it for, and where that lives.
+VERBS = {
+    "launch": "fork.launch",
+    "zygote": "fork.zygote",
+    "send": "app.send",
+    "results": "results.search",
+    "replay": "replay.serve",
+}
+
 if __name__ == "__main__":
-    importlib.import_module(f"_devkit.agent.{sys.argv[1]}").main(sys.argv[2:])
+    importlib.import_module(f"_devkit.agent.{VERBS[sys.argv[1]]}").main(sys.argv[2:])

@@ -24,7 +24,7 @@ class Reinstalled:
 
 @dataclass(frozen=True)
 class Told:
-    """What a zygote, or one of its generations, told on the notify pipe (`devkit.agent.zygote`)."""
+    """What a zygote, or one of its generations, told on the notify pipe (`devkit.agent.fork.zygote`)."""
 
     zygote: int
     message: dict[str, Any]

@@ -45,7 +45,7 @@ class Zygote:
         Thread(target=self._wait, args=(inbox,), name=f"end of zygote {self.pid}", daemon=True).start()
 
     def order(self, **order: Any) -> None:
-        """Give an order (`devkit.agent.zygote`); one that is gone says so by its end."""
+        """Give an order (`devkit.agent.fork.zygote`); one that is gone says so by its end."""
         assert self._popen.stdin is not None
         with suppress(OSError, ValueError):
             self._popen.stdin.write(json.dumps(order).encode() + b"\n")

@@ -12,7 +12,7 @@ from devkit.stack.supervisor import describe_exit
 
 
 def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
-    """What `devkit.agent.describe` finds; `process` is one that was started with the agent's `launch`.
+    """What `devkit.agent.app.describe` finds; `process` is one that was started with the agent's `launch`.
 
     `environ` are variables that the app is to see besides the process's own. Raises DevkitError when the app cannot
     be imported or does not answer.
@@ -39,7 +39,7 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
 
 
 def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
-    """A `devkit.agent.describe.Problem` in words."""
+    """A `devkit.agent.app.describe.Problem` in words."""
     match problem["problem"]:
         case "no celery" | "no uvicorn" as kind:
             python, package = problem["python"], kind.removeprefix("no ")

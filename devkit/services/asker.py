@@ -85,7 +85,7 @@ class Asker:
         return ids, found, where
 
     def _ask_results(self, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """What `devkit.agent.results` tells."""
+        """What `devkit.agent.results.search` tells."""
         target, app = self._target, self._target.app
         argv = ["results", app.module, app.attribute]
         return run_errand(

@@ -20,7 +20,7 @@ KILLED = -signal.SIGKILL
 
 
 class Process(Protocol):
-    """It runs `devkit.agent.replay`."""
+    """It runs `devkit.agent.replay.serve`."""
 
     def wait(self) -> int:
         """Its exit code, or the signal that ended it, negative."""
@@ -30,7 +30,7 @@ class Process(Protocol):
 
 
 class Lent:
-    """A fork of the zygote (`devkit.agent.loan`), which alone can wait for it."""
+    """A fork of the zygote (`devkit.agent.fork.loan`), which alone can wait for it."""
 
     def __init__(self, connection: socket.socket) -> None:
         """Raises OSError, ValueError or KeyError where none is lent."""

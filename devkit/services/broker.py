@@ -62,7 +62,7 @@ def asked_for(settings: Settings, *, running: bool = False) -> Choice:
 
 
 def choose(facts: Mapping[str, Any], asked: Choice, data: Path, port: ChoosePort) -> Choice:
-    """Decide from the app's facts (`devkit.agent.describe`), which tell what answered.
+    """Decide from the app's facts (`devkit.agent.app.describe`), which tell what answered.
 
     `data` is the folder of what devkit embeds; `port` gives the port of a service by its name and, if it has to be
     this one, by its number: it is called only if it is needed. Raises DevkitError when a URL that was asked for does

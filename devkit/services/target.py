@@ -71,7 +71,7 @@ def run_errand(
     in_words: Callable[[Mapping[str, Any]], DevkitError],
     doing: str,
 ) -> Iterator[dict[str, Any]]:
-    """What the project's process tells (`devkit.agent.errand`), where `argv` names the module and its arguments.
+    """What the project's process tells (`devkit.agent.app.errand`), where `argv` names the module and its arguments.
 
     Raises what `in_words` makes of a problem, and DevkitError if the process fails at what it was `doing`.
     """

@@ -24,7 +24,7 @@ def send(
     wait: bool,
     task_id: str | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Send the task; yields what `devkit.agent.send` tells: {"sent", "task"}, {"state", "info"}…, {"done"}.
+    """Send the task; yields what `devkit.agent.app.send` tells: {"sent", "task"}, {"state", "info"}…, {"done"}.
 
     Raises UsageError for a task or arguments that do not exist or fit, DevkitError where it cannot be sent.
     """

@@ -42,7 +42,7 @@ class Paths:
 
     @property
     def loans(self) -> Path:
-        """The socket at which the worker's zygote lends forks (`devkit.agent.loan`)."""
+        """The socket at which the worker's zygote lends forks (`devkit.agent.fork.loan`)."""
         return self.runtime / "loans.sock"
 
 

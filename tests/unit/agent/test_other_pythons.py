@@ -18,7 +18,7 @@ def test_breakpoints_under_another_python(version: str) -> None:
     if not python:
         pytest.skip(f"needs Python {version}")
     ended = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS / "agent" / "test_breakpoints.py"],
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS / "agent" / "breakpoints" / "test_watched.py"],
         cwd=TESTS.parents[1],
         # pytest and Celery are pure Python: those installed here do.
         env={**os.environ, "PYTHONPATH": sysconfig.get_path("purelib"), "PYTHONDONTWRITEBYTECODE": "1"},

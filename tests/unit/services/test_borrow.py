@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 import pytest
 
-from devkit.agent.loan import Loans
+from devkit.agent.fork.loan import Loans
 from devkit.reload.zygote import Zygote
 from devkit.services.base import zygote_argv
 from devkit.services.borrow import KILLED, Lent, Process, borrow, start
 from devkit.services.target import Target
 from devkit.settings.discover import AppRef
-from tests.unit.agent.rerunning import failure
+from tests.unit.agent.replay.rerunning import failure
 from tests.unit.waiting import wait_for
 
 SHOP = """

@@ -1,0 +1,1 @@
+"""The project's app: importing it, telling about it, sending one of its tasks."""

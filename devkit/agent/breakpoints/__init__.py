@@ -1,0 +1,1 @@
+"""Breakpoints set without editing code: where they are, how they are reached, how a change is noticed."""

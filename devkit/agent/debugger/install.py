@@ -1,0 +1,186 @@
+"""The debugger in a worker: replaces celery's, and keeps one for each thread that is paused.
+
+Celery's own (celery.contrib.rdb) is one for all tasks of a process, and a client that vanishes leaves it unusable.
+"""
+
+import bdb
+import mmap
+import os
+import pdb
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from celery import signals
+from celery.contrib import rdb
+
+from ...store.breakpoints import Breakpoints
+from ...store.sessions import Sessions
+from ..breakpoints.watched import Watched
+from ..calls import before_failures, codes, current_call
+from ..say import say
+from ..tell.values import message_of
+from . import printed
+from .editor import Editors
+from .pause import INTERRUPT_SIGNAL, Pause
+from .stream import Talk
+
+
+class Debugging:
+    """The debuggers of this process, and of those that it forks."""
+
+    def __init__(self, folder: str) -> None:
+        """`folder` is where the sessions are kept (`devkit.store.sessions`)."""
+        self.sessions = Sessions(os.path.join(folder, "sessions"))
+        self._breakpoints = Breakpoints(folder)
+        self._watched: Watched | None = None
+        self._editors = Editors(self)
+        self.while_waiting: Callable[[], None] = lambda: None
+        self.main_pid = os.getpid()
+        self.loaded_at = time.time()
+        # Shared with the processes of the pool, which are forked later.
+        self._released = mmap.mmap(-1, 1)
+        self._parent = os.getppid()
+        self._pauses: dict[int, Pause] = {}  # by the thread's ident
+        self._talks: dict[int, Talk] = {}
+        os.register_at_fork(after_in_child=self._forked)
+
+    def install(self) -> None:
+        """Take the place of celery's debugger, and of pdb, which has no terminal here."""
+        rdb.set_trace = self.set_trace
+        pdb.set_trace = self.set_trace
+        if os.environ.get("PYTHONBREAKPOINT") != "0":
+            sys.breakpointhook = self.set_trace
+        signals.worker_shutting_down.connect(lambda **_: self.release(), weak=False)
+
+    def watch(self, app: Any, root: str) -> None:
+        """Pause at the breakpoints that are set without editing code; `root` is the project's folder."""
+        self._watched = watched = Watched(self._breakpoints, root, self.stop, lambda name: codes(app, name))
+        before_failures(self._failing)
+        signals.worker_process_init.connect(lambda **_: self._begin_to_watch(watched), weak=False)
+        self._begin_to_watch(watched)
+
+    def watch_each_task(self) -> None:
+        """Look for breakpoints when a task starts: for threads, which nothing else reaches before Python 3.12."""
+        if self._watched:
+            refresh = self._watched.refresh
+            signals.task_prerun.connect(lambda **_: refresh(), weak=False)
+
+    def _begin_to_watch(self, watched: Watched) -> None:
+        watched.notify()
+        watched.refresh()
+
+    @property
+    def elsewhere(self) -> "Watched | None":
+        """The breakpoints that a debugger has to look after itself while it traces, where there is only one tracer."""
+        return self._watched if sys.version_info < (3, 12) else None
+
+    def _failing(self, task: Any, state: str, error: BaseException) -> None:
+        """A task is about to be marked as failed, or to be tried again."""
+        wanted = self._watched and self._watched.failure_wanted(task.name, state)
+        traceback = error.__traceback__
+        if wanted and traceback and not isinstance(error, bdb.BdbQuit):
+            last = traceback
+            while last.tb_next:
+                last = last.tb_next
+            text = f"{type(error).__name__}: {message_of(error)}"
+            self.stop(last.tb_frame, f"failure: {text}", event="failure", detail=text, traceback=traceback)
+
+    def set_trace(self, frame: "FrameType | None" = None, **_: Any) -> None:
+        """Pause at the caller's next line; in a frame that is given, right there."""
+        caller = sys._getframe().f_back
+        assert caller is not None
+        if self._editors.stop_next(frame or caller):
+            return
+        pause = self.here()
+        if pause is None or pause.debugger.interacting:
+            return
+        if frame is None or frame is caller:
+            pause.debugger.stop_next(caller, "breakpoint")
+        else:
+            pause.debugger.stop_now(frame, "breakpoint")
+
+    def stop(self, frame: FrameType, why: str, **more: Any) -> None:
+        """Pause right here, in this thread."""
+        wanted = self._watched.for_editor(why) if self._watched else None
+        if self._editors.stop(frame, wanted, more.get("event", "line")):
+            return
+        pause = self.here()
+        if pause is not None:
+            pause.debugger.stop_now(frame, why, **more)
+
+    def here(self) -> "Pause | None":
+        """What pauses this thread; made at the first time. None where nobody is to wait any more."""
+        if self.released():
+            return None
+        ident = threading.get_ident()
+        if ident not in self._pauses:
+            try:
+                pause = Pause(self, self._session_id())
+            except Exception as error:  # the task is not to suffer
+                say(f"devkit: a breakpoint is passed over, the debugger cannot start: {error}")
+                return None
+            if not self._pauses:
+                signals.task_postrun.connect(self._task_ended, weak=False, dispatch_uid="devkit.debugging")
+            self._pauses[ident], self._talks[ident] = pause, pause.talk
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(INTERRUPT_SIGNAL, self._interrupted)
+            printed.route(self._talks)
+        return self._pauses[ident]
+
+    def release(self) -> None:
+        """The worker ends: what is paused runs on, and nothing pauses any more, in any process."""
+        self._released[0] = 1
+
+    def released(self) -> bool:
+        """Whether nobody is to wait any longer, because the worker ends or is gone."""
+        return bool(self._released[0]) or os.getppid() != self._parent
+
+    def end(self, pause: "Pause") -> None:
+        """Nothing of it is left."""
+        self._pauses.pop(pause.ident, None)
+        self._talks.pop(pause.ident, None)
+        if not self._pauses:
+            printed.restore()
+
+    def _session_id(self) -> str:
+        call = current_call()
+        base = call[1].id if call else f"pid-{os.getpid()}"
+        taken = {pause.id for pause in self._pauses.values()}
+        number = 1
+        while (name := base if number == 1 else f"{base}-{number}") in taken:
+            number += 1
+        return name
+
+    def _task_ended(self, task_id: str, state: "str | None" = None, retval: Any = None, **_: Any) -> None:
+        for pause in [pause for pause in self._pauses.values() if pause.task_id == task_id]:
+            pause.task_ended(state or "", retval)
+            self.end(pause)
+
+    def _interrupted(self, _: int, frame: "FrameType | None") -> None:
+        """Somebody pressed Ctrl-C while the main thread's task ran."""
+        pause = self._pauses.get(threading.get_ident())
+        if pause is None or frame is None or not pause.interrupted or pause.talk.waiting:
+            return
+        pause.interrupted = False
+        if pause.debugger.evaluating:
+            raise KeyboardInterrupt
+        if pause.debugger.interacting:
+            pause.debugger.interrupted = True
+        else:
+            pause.debugger.interrupt(frame)
+
+    def _forked(self) -> None:
+        """A new process: what its parent debugs it does not."""
+        self._parent = os.getppid()
+        for talk in self._talks.values():
+            talk.listener.client = None
+        self._pauses.clear()
+        self._talks.clear()
+        self._editors.forked()
+        printed.restore()
+        sys.settrace(None)

@@ -1,0 +1,64 @@
+"""Starts a service's Python program early: imports what it will need, then waits to hear what to run.
+
+Importing Celery or Flower takes most of a service's start, and none of it depends on the broker's address. So devkit
+starts these processes first and finds out about ports and brokers meanwhile. The line {"run": ...} on standard input
+ends the wait.
+"""
+
+import gc
+import importlib
+import os
+import runpy
+import signal
+import sys
+from contextlib import suppress
+from typing import Any
+
+from ..wire import Notify, Orders
+
+
+def main(argv: "list[str]") -> None:
+    """`argv`: a name for people who read `ps`, and the modules to import ahead, with commas."""
+    # A Ctrl-C while all starts ends the process without a traceback; programs set handlers of their own later.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    gc.disable()  # imports make thousands of objects and hardly any garbage
+    notify = Notify()
+    for module in filter(None, argv[1].split(",")):
+        # The program itself will say what it misses; without redis-py kombu's error is not ImportError.
+        with suppress(Exception):
+            importlib.import_module(module)
+    order = Orders().next()
+    if order is not None:
+        _run(notify, order)
+
+
+def enter(order: "dict[str, Any]") -> None:
+    """Take on the working directory, the import root and the environment that an order names."""
+    os.chdir(order["cwd"])
+    sys.path[0] = order["cwd"]
+    os.environ.update(order["env"])
+
+
+def without_input() -> None:
+    """Nothing reads standard input from here on: no program can take what is meant for somebody else."""
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.close(nowhere)
+
+
+def _run(notify: Notify, order: "dict[str, Any]") -> None:
+    """Become the program: like `python -m MODULE ARGUMENTS`."""
+    without_input()
+    enter(order)
+    sys.argv = [order["module"], *order["argv"]]
+    gc.enable()
+    if order["module"] == "celery":
+        _tell_when_beat_is_ready(notify)
+    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+
+
+def _tell_when_beat_is_ready(notify: Notify) -> None:
+    from celery import signals
+
+    # It is sent before the first tick.
+    signals.beat_init.connect(lambda **_: notify.tell(ready=True), weak=False)

@@ -1,0 +1,112 @@
+"""Lends forks of the zygote to `devkit replay`, which need to import nothing but the project's own code.
+
+Who connects to the socket, in a folder of this user's alone, sends one line of JSON, {"python", "cwd", "env", "argv"},
+and with it the file descriptors that are to become the fork's standard input, output and error, its orders and its
+answers. The answer is {"pid"}, and {"status"} once that has ended, as waitpid tells it; or the connection is closed.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from contextlib import suppress
+from typing import Any
+
+FDS = 5
+PATIENCE_S = 1.0
+CHUNK = 65536
+MOST_FDS = 1024
+
+
+class Loans:
+    """The socket, and the forks that are out."""
+
+    def __init__(self, path: str) -> None:
+        """Raises OSError."""
+        with suppress(FileNotFoundError):  # of a worker that was killed, or that runs beside this one
+            os.unlink(path)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(path)
+        self._socket.listen()
+        self.fd = self._socket.fileno()
+        self._out: dict[int, socket.socket] = {}
+
+    def lend(self) -> "tuple[dict[str, Any], list[int]] | None":
+        """Answer one who asks: in the fork, returns what was sent; here, None."""
+        connection, _ = self._socket.accept()
+        fds: list[int] = []
+        try:
+            connection.settimeout(PATIENCE_S)
+            data, fds, _, _ = socket.recv_fds(connection, CHUNK, FDS)
+            while not data.endswith(b"\n"):
+                if not (chunk := connection.recv(CHUNK)):
+                    raise ValueError("cut short")
+                data += chunk
+            order = json.loads(data)
+            if len(fds) != FDS or order["python"] != sys.executable:
+                raise ValueError("not for us")
+            child = os.fork()
+            if child == 0:
+                return order, fds
+            self._out[child] = connection
+            connection.sendall(json.dumps({"pid": child}).encode() + b"\n")
+        except (OSError, ValueError, KeyError, TypeError):
+            connection.close()
+        for fd in fds:
+            os.close(fd)
+        return None
+
+    def close(self) -> None:
+        """Lend no more; what is out comes back as before."""
+        self._socket.close()
+        self.fd = -1
+
+    def ended(self, pid: int, status: int) -> None:
+        """A child of the zygote ended: whoever has borrowed it wants to know."""
+        if connection := self._out.pop(pid, None):
+            with suppress(OSError):
+                connection.sendall(json.dumps({"status": status}).encode() + b"\n")
+            connection.close()
+
+
+def become(order: "dict[str, Any]", fds: "list[int]") -> None:
+    """Replay, in the fork, to its end: the zygote's own loop is not for its fork."""
+    try:
+        _replay(order, fds)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+        os._exit(1)
+
+
+def _replay(order: "dict[str, Any]", fds: "list[int]") -> None:
+    from ..replay import serve
+
+    with suppress(OSError):
+        os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # it ends without a word, but while a task runs
+    orders, answers = fds[3:]
+    kept = sorted((orders, answers))
+    for place, fd in enumerate(fds[:3]):
+        os.dup2(fd, place)
+    # Nobody is to wait for the end of a pipe that is open here only by accident.
+    for start, end in zip([2, *kept], [*kept, MOST_FDS]):  # noqa: B905 - Python 3.10
+        os.closerange(start + 1, end)
+    for stream, terminal in ((sys.stdout, 1), (sys.stderr, 2)):
+        with suppress(AttributeError):
+            stream.reconfigure(  # type: ignore[union-attr]
+                line_buffering=os.isatty(terminal) or terminal == 2
+            )
+    os.environ.clear()
+    os.environ.update(order["env"])
+    time.tzset()
+    os.chdir(order["cwd"])
+    sys.path[0] = order["cwd"]
+    sys.path_importer_cache.pop(order["cwd"], None)  # a new module is found although the listing may be remembered
+    sys.argv = ["devkit-replay"]
+    serve.main([*order["argv"], str(orders), str(answers)])

@@ -1,0 +1,108 @@
+"""One generation of the API: uvicorn on a socket that outlives it.
+
+Orders: "drain": accept no more connections (the next generation does), let every connection finish what it has begun,
+close each after its next response, and end; "stop", "abandon": end now, with uvicorn's grace for what is not done.
+"""
+
+import asyncio
+import importlib
+import logging
+import socket
+from typing import Any
+
+from ..app.describe import Problem, import_attribute
+from ..fork.zygote import Generation
+
+CHECK_S = 0.05
+CLOSE = (b"connection", b"close")
+
+
+# Not an import statement: devkit itself never imports the project's web server.
+uvicorn: Any = importlib.import_module("uvicorn")
+
+
+def run(generation: Generation, order: "dict[str, Any]") -> None:
+    """Import the application afresh and serve it until told to stop."""
+    try:
+        import_attribute(order["module"], order["attribute"])
+    except Problem as problem:
+        generation.failed(problem)
+    if generation.stale():
+        return
+    generation.imported()
+    config = uvicorn.Config(f"{order['module']}:{order['attribute']}", timeout_graceful_shutdown=order["grace_s"])
+    if generation.number > 1:
+        _be_brief()
+    server = Server(config)
+    server.generation = generation
+    server.run(sockets=[socket.socket(fileno=order["socket"])])
+
+
+def _be_brief() -> None:
+    """What a server says at each start and stop has been said once; one line a reload is enough."""
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno > logging.INFO)
+
+
+class Server(uvicorn.Server):  # type: ignore[misc]  # its module is Any here
+    """A server that hears orders, and says when it answers."""
+
+    generation: Generation
+    draining: "asyncio.Task[None] | None" = None
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets=sockets)
+        asyncio.get_running_loop().add_reader(self.generation.orders.fd, self._heard)
+        self.generation.live()
+
+    def _heard(self) -> None:
+        for order in self.generation.orders.arrived():
+            if order is None:  # nobody is left who could tell more
+                asyncio.get_running_loop().remove_reader(self.generation.orders.fd)
+            self._obey("stop" if order is None else order["order"])
+
+    def _obey(self, order: str) -> None:
+        if order == "drain":
+            self.draining = asyncio.ensure_future(self._drain())
+            return
+        if order == "abandon":
+            left = _busy(self.server_state)
+            self.generation.tell(abandoned=[f"{left} connection{'s'[: left != 1]}"])
+        self.should_exit = True
+
+    async def _drain(self) -> None:
+        _be_brief()
+        # asyncio drops a connection that it has accepted, but not yet handed over, when its server is closed
+        # (base_events.Server._attach): so it first stops to accept.
+        for listening in [sock for server in self.servers for sock in server.sockets]:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await asyncio.sleep(CHECK_S)
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        _announce_the_end(self.config, state)
+        self.generation.tell(draining=_busy(state), tasks=[], given_back=0)
+        while state.connections or state.tasks:
+            await asyncio.sleep(CHECK_S)
+        self.generation.tell(done=True)
+        self.should_exit = True
+
+
+def _announce_the_end(config: Any, state: Any) -> None:
+    """Every response from here on says that it is the connection's last: no client sends into a closed one."""
+    config.encoded_headers.append(CLOSE)
+    state.default_headers = [*state.default_headers, CLOSE]
+    for connection in list(state.connections):
+        cycle = getattr(connection, "cycle", None)
+        if cycle is not None and not cycle.response_complete:
+            cycle.default_headers = [*cycle.default_headers, CLOSE]
+
+
+def _busy(state: Any) -> int:
+    """How many requests, streams and WebSockets are not done."""
+
+    def is_done(connection: Any) -> bool:
+        if not hasattr(connection, "cycle"):
+            return False  # a WebSocket
+        return connection.cycle is None or connection.cycle.response_complete
+
+    return sum(not is_done(connection) for connection in state.connections)

@@ -1,0 +1,112 @@
+"""Finds failed tasks in the result backend of the project's Celery app, where nothing of devkit's recorded them.
+
+Standard input brings the order as JSON, standard output takes one JSON object a line: the failures of a list with
+"read" now and then and "done" at the end; or the "ids" that begin as asked, and the "failure" if there is only one;
+or a "problem".
+"""
+
+import base64
+import heapq
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ..app import errand
+from ..app.describe import Problem, load_app
+from .backends import Meta, Reader, down, reader_for
+from .meta import failed_at, failure_of, name_of, never_ran
+
+PROGRESS_EVERY_S = 0.2
+
+
+def main(arguments: "list[str]") -> None:
+    """Answer the order on standard input about the app MODULE ATTRIBUTE."""
+    errand.run(lambda order, tell: answer(load_app(*arguments), order, tell))
+
+
+def answer(app: Any, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:
+    """Raises Problem."""
+    reader = reader_for(app, order["allow_pickle"], _progress(tell))
+    if order["do"] == "list":
+        _list(app, reader, order, tell)
+    else:
+        _find(app, reader, order["id"], tell)
+
+
+def _list(app: Any, reader: Reader, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:
+    """The newest failures of this task, since then; not those that only show another task's."""
+    left_out = Counter({"never_ran": 0, "nameless": 0})
+    try:
+        newest = _newest(reader, order, left_out)
+    except Problem:
+        raise
+    except Exception as error:
+        raise down(app, error) from error
+    for meta in newest:
+        _tell_failure(app, reader, meta, tell)
+    tell(done={"read": reader.read, "where": reader.where, "unreadable": reader.unreadable, **left_out})
+
+
+def _newest(reader: Reader, order: "dict[str, Any]", left_out: "Counter[str]") -> "list[Meta]":
+    task, since, limit = order["task"], order["since"], order["limit"]
+    # The oldest first, so that it makes way: of a million results only those that are told are kept.
+    newest: list[tuple[float, str, Meta]] = []
+    kept: set[str] = set()  # Redis may name a key twice
+    for meta in reader.failed():
+        at, name = failed_at(meta), name_of(meta)
+        if reader.newest_first and (at < since or len(newest) == limit):
+            break
+        if at < since or meta["task_id"] in kept or (task and name and not f".{name}".endswith(f".{task}")):
+            continue
+        if never_ran(meta):
+            left_out["never_ran"] += 1
+        elif task and not name:
+            left_out["nameless"] += 1
+        else:
+            heapq.heappush(newest, (at, meta["task_id"], meta))
+            kept.add(meta["task_id"])
+            if limit is not None and len(newest) > limit:
+                kept.remove(heapq.heappop(newest)[1])
+    return [meta for _, _, meta in sorted(newest, key=lambda one: one[:2], reverse=True)]
+
+
+def _find(app: Any, reader: Reader, prefix: str, tell: "Callable[..., None]") -> None:
+    """The one of that id, or all whose id begins so."""
+    try:
+        whole = reader.one(prefix) if prefix else None
+        if whole or reader.unreadable:
+            found = {prefix: whole} if whole else {}
+        else:
+            found = {meta["task_id"]: meta for meta in reader.failed(prefix)}
+    except Problem as problem:
+        if problem.report["problem"] != "cannot list":
+            raise
+        found = {}
+    except Exception as error:
+        raise down(app, error) from error
+    tell(ids=sorted(found), where=reader.where, unreadable=reader.unreadable)
+    for meta in found.values() if len(found) == 1 else ():
+        _tell_failure(app, reader, meta, tell)
+
+
+def _tell_failure(app: Any, reader: Reader, meta: Meta, tell: "Callable[..., None]") -> None:
+    try:
+        failure = failure_of(app, reader.backend, meta)
+    except Exception:  # whoever wrote it, it was not Celery
+        reader.unreadable += 1
+        return
+    body = None if failure.body is None else base64.b64encode(failure.body).decode()
+    tell(failure=failure.to_wire(), body=body)
+
+
+def _progress(tell: "Callable[..., None]") -> "Callable[[int, int | None], None]":
+    last = time.monotonic()
+
+    def progress(read: int, of: "int | None") -> None:
+        nonlocal last
+        if time.monotonic() - last >= PROGRESS_EVERY_S:
+            last = time.monotonic()
+            tell(read=read, of=of)
+
+    return progress

@@ -1,0 +1,51 @@
+"""A traceback that is only text, read: its frames, and what was raised."""
+
+import os
+import re
+from typing import NamedTuple
+
+from ...model.failure import Frame
+from ...model.place import here
+
+# Between the exceptions of one traceback; the last one is the one that was raised.
+_NEXT = re.compile(
+    r"\n\n(?:The above exception was the direct cause of the following exception"
+    r"|During handling of the above exception, another exception occurred):\n\n"
+)
+_FRAME = re.compile(r'  File "(.+)", line (\d+), in (.+)')
+_RAISED = re.compile(r"([\w.<>]+)(?:: (.*))?", re.DOTALL)
+
+
+class Told(NamedTuple):
+    """What a traceback tells; the name is empty where it ends in no exception's line."""
+
+    frames: "tuple[Frame, ...]"
+    exception: str
+    message: str
+
+
+def read_traceback(text: str) -> Told:
+    """Of any text; where Python did not write it there may be nothing to find."""
+    lines = _NEXT.split(text.strip("\n"))[-1].split("\n")
+    inside = iter(range(1 if lines[0].startswith("Traceback") else 0, len(lines)))
+    # All that belongs to the frames is indented, and the exception's own line is not.
+    end = next((at for at in inside if not lines[at].startswith("  ")), len(lines))
+    frames = [
+        _frame(found, lines[at + 1] if at + 1 < end else "")
+        for at, found in ((at, _FRAME.fullmatch(lines[at])) for at in range(end))
+        if found
+    ]
+    raised = _RAISED.fullmatch("\n".join(lines[end:]))
+    return Told(tuple(frames), raised[1] if raised else "", (raised[2] or "") if raised else "")
+
+
+def _frame(found: "re.Match[str]", below: str) -> Frame:
+    file = found[1]
+    return Frame(
+        file=file,
+        line=int(found[2]),
+        function=found[3],
+        module="",
+        source="" if _FRAME.fullmatch(below) else below.strip(),
+        own=here(file, os.getcwd()).startswith(os.getcwd() + os.sep) and "site-packages" not in file,
+    )

@@ -1,0 +1,152 @@
+"""What an exception tells: its type, its message, and its frames, with the locals of the project's own code as text."""
+
+import linecache
+import os
+import sysconfig
+import traceback
+from types import FrameType, ModuleType, TracebackType
+from typing import Any
+
+import billiard
+import celery
+import kombu
+
+from ...model.failure import Frame
+from .values import MASK, is_secret, short
+
+FIRST_FRAMES, LAST_FRAMES = 5, 25
+MOST_LOCALS = 30
+LONGEST_VALUE = 200
+MOST_TEXT = 8000  # characters of locals in all
+LONGEST_MESSAGE = 4000
+LONGEST_TRACEBACK = 20_000
+INSTALLED = ("site-packages", "dist-packages")
+LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
+TITLE, FRAME = "Traceback (most recent call last):\n", '  File "'
+CELERY_FRAMES = tuple(FRAME + os.path.dirname(str(package.__file__)) + os.sep for package in (celery, kombu, billiard))
+CELERY = ("celery", "kombu", "billiard", "vine", "amqp", "devkit", "_devkit")
+
+
+def describe(error: BaseException, root: str, package: str = "", *, text: bool = True) -> "dict[str, Any]":
+    """{"exception", "message", "traceback", "frames"}: JSON values, the innermost frame last.
+
+    The project's own code is what lies under `root`, or belongs to the top-level `package` of the task. Without `text`
+    the traceback is empty: Celery makes one, too, and it takes longer than all the rest (`without_celery`).
+    """
+    start = _beyond_celery(error.__traceback__)
+    return _described(error, _text(error, start) if text else "", start, root, package)
+
+
+def without_celery(text: str) -> str:
+    """A traceback's text without the frames of Celery's with which it begins: how the worker came to call the task."""
+    start = text.rfind(TITLE + FRAME) + len(TITLE)  # of the error itself; those that led to it come before
+    lines = text[start:].splitlines(keepends=True)
+    while lines and lines[0].startswith(CELERY_FRAMES):
+        del lines[0]
+        while lines and lines[0].startswith("    "):  # the frame's source
+            del lines[0]
+    # Without any frame left, it is of Celery itself.
+    return _cut(text[:start] + "".join(lines) if lines and lines[0].startswith(FRAME) else text)
+
+
+def describe_passed_on(error: BaseException, told: Any, root: str, package: str = "") -> "dict[str, Any]":
+    """The same of an error that was not described where it was raised, by what Celery passes on of it: no locals.
+
+    `told` is billiard's ExceptionInfo, or None.
+    """
+    start = _beyond_celery(told.tb) if told else None
+    if start is None or _top(start.tb_frame) in CELERY:  # the worker itself raised it, for a process that is gone
+        return _described(error, "", None, root, package)
+    return _described(error, _cut(told.traceback), start, root, package)
+
+
+def _described(error: BaseException, text: str, start: Any, root: str, package: str) -> "dict[str, Any]":
+    frames = _frames(start)
+    cut = frames if len(frames) <= FIRST_FRAMES + LAST_FRAMES else [*frames[:FIRST_FRAMES], *frames[-LAST_FRAMES:]]
+    found, room = [], MOST_TEXT
+    for frame, line in reversed(cut):  # the innermost has the most to tell
+        own = is_own(frame.f_code.co_filename, root) or (package not in ("", *CELERY) and _top(frame) == package)
+        values = _locals(frame, room) if own else {}
+        room -= sum(len(name) + len(text) for name, text in values.items())
+        found.append(_frame(frame, line, own, values))
+    return {
+        "exception": type_name(type(error)),
+        "message": message(error),
+        "traceback": text,
+        "frames": found[::-1],
+    }
+
+
+def type_name(kind: type) -> str:
+    """A type's full name, as tracebacks print it."""
+    module, name = str(kind.__module__), kind.__qualname__
+    return name if module in ("builtins", "__main__") else f"{module}.{name}"
+
+
+def message(error: BaseException) -> str:
+    """An exception's message, whatever that does."""
+    try:
+        return str(error)[:LONGEST_MESSAGE]
+    except Exception as failed:
+        return f"<its message cannot be had: {type_name(type(failed))}>"
+
+
+def is_own(file: str, root: str) -> bool:
+    """Whether a file is of the project's own code."""
+    inside = file.startswith(os.path.join(root, "")) and not file.startswith(LIBRARY)
+    return inside and not any(f"{os.sep}{folder}{os.sep}" in file for folder in INSTALLED)
+
+
+def _text(error: BaseException, start: "TracebackType | None") -> str:
+    try:
+        text = "".join(traceback.format_exception(type(error), error, start))
+    except Exception as failed:
+        return f"<the traceback cannot be had: {type_name(type(failed))}>"
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    half = LONGEST_TRACEBACK // 2
+    return text if len(text) <= LONGEST_TRACEBACK else f"{text[:half]}\n  …\n{text[-half:]}"
+
+
+def _beyond_celery(start: Any) -> Any:
+    """How the worker came to call the task is the same every time."""
+    while start and start.tb_next and _top(start.tb_frame) in CELERY:
+        start = start.tb_next
+    return start
+
+
+def _frames(start: "TracebackType | None") -> "list[tuple[FrameType, int]]":
+    found = []
+    while start:
+        found.append((start.tb_frame, start.tb_lineno))
+        start = start.tb_next
+    return found
+
+
+def _frame(frame: FrameType, line: int, own: bool, values: "dict[str, str]") -> "dict[str, Any]":
+    code = frame.f_code
+    function = getattr(code, "co_qualname", code.co_name)  # from Python 3.11 on
+    module = str(frame.f_globals.get("__name__", ""))
+    source = linecache.getline(code.co_filename, line).strip()[:LONGEST_VALUE]
+    return vars(Frame(code.co_filename, line, function, module, source, own, values))
+
+
+def _top(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _locals(frame: FrameType, room: int) -> "dict[str, str]":
+    found = {}
+    for name, value in list(frame.f_locals.items())[:MOST_LOCALS]:
+        if name.startswith("__") or isinstance(value, ModuleType):  # they tell nothing
+            continue
+        text = MASK if is_secret(name) else short(value)
+        if len(text) > LONGEST_VALUE:
+            text = f"{text[:LONGEST_VALUE]}…"
+        room -= len(name) + len(text)
+        if room < 0:
+            break
+        found[name] = text
+    return found
