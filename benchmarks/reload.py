@@ -52,7 +52,7 @@ from benchmarks._common import (
     temporary_folder,
 )
 from benchmarks.footprint import IDLE_S, PROMISED_CORE_PERCENT, SETTLE_S, megabytes, processor_time
-from devkit.services.redis import find_redis_server
+from devkit.services.stack.redis import find_redis_server
 
 PROMISED_RELOAD_S = 0.15
 PROMISED_TIMES_WATCHMEDO = 15

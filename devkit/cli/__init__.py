@@ -7,7 +7,7 @@ import sys
 gc.set_threshold(50_000)
 
 if sys.argv[1:2] == ["debug"]:
-    from devkit.services.ahead import begin
+    from devkit.services.debug.ahead import begin
 
     begin(sys.argv[2:])
 

@@ -19,8 +19,8 @@ def api(
 ) -> int:
     """Serve the FastAPI application; new code is live as soon as it is saved, and no connection is refused."""
     from devkit.cli.reloading import Talk
-    from devkit.services.api import ApiPlan
-    from devkit.services.reload import run
+    from devkit.services.reload.api import ApiPlan
+    from devkit.services.reload.run import run
 
     plan = ApiPlan(module_attr, host)
     project = Project(given, **flags)

@@ -42,7 +42,7 @@ def tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
 def tasks_and_paused(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Names of tasks, and ids of those that are paused."""
     from devkit.cli.base import Globals, Project
-    from devkit.services.debug import Debugging
+    from devkit.services.debug.find import Debugging
 
     try:
         project = Project(ctx.obj if isinstance(ctx.obj, Globals) else Globals())
@@ -55,7 +55,7 @@ def tasks_and_paused(ctx: click.Context, parameter: click.Parameter, incomplete:
 def recent_ids(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Ids of tasks that failed, as far as their store is known without importing the project."""
     from devkit.cli.base import Globals, Project
-    from devkit.services.failures import Failures
+    from devkit.services.failures.search import Failures
 
     try:
         project = Project(ctx.obj if isinstance(ctx.obj, Globals) else Globals())

@@ -9,7 +9,7 @@ from devkit.cli.logview import Line, Lines
 from devkit.containers.docker import Container, DockerError
 from devkit.containers.project import printed
 from devkit.containers.streams import Stream, split, stamped_logs
-from devkit.services.compose_stack import ComposedStack
+from devkit.services.compose.found import ComposedStack
 
 LOOK_S = 0.5
 MICROSECONDS = len("2026-01-01T00:00:00.000000")

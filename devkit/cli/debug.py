@@ -74,7 +74,7 @@ def debug(
     from devkit.cli.debugging import Debugger
     from devkit.errors import UsageError
     from devkit.model.editor import PORT
-    from devkit.services.elsewhere import Only
+    from devkit.services.debug.containers import Only
 
     call = args_json, kwargs_json, queue
     wrong = {

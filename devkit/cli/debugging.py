@@ -13,8 +13,8 @@ from devkit.cli.base import Project
 from devkit.cli.console import say, show, wants_colour
 from devkit.errors import DevkitError
 from devkit.model.editor import in_editor
-from devkit.services.debug import LIKE_AN_ID, Debugging, Paused, Sending, matching
-from devkit.services.elsewhere import GoneError, Only
+from devkit.services.debug.containers import GoneError, Only
+from devkit.services.debug.find import LIKE_AN_ID, Debugging, Paused, Sending, matching
 
 if TYPE_CHECKING:
     from devkit.cli.sent import Fate

@@ -21,7 +21,7 @@ POLL_S = 0.05
 def down(given: Globals) -> int:
     """Stop the stack and wait until it is gone."""
     from devkit.cli.console import say
-    from devkit.services.compose_stack import end_composed
+    from devkit.services.compose.found import end_composed
     from devkit.settings.paths import make_private
     from devkit.stack import lock
 

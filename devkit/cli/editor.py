@@ -13,7 +13,7 @@ from devkit.errors import DevkitError
 from devkit.model.editor import HOST, WAITS
 
 if TYPE_CHECKING:
-    from devkit.services.debug import Debugging
+    from devkit.services.debug.find import Debugging
 
 POLL_S = 0.1
 LAUNCH = Path(".vscode", "launch.json")

@@ -15,7 +15,7 @@ from devkit.model.failure import Failure
 from devkit.model.secret import MASK, is_secret
 
 if TYPE_CHECKING:
-    from devkit.services.failures import Found
+    from devkit.services.failures.search import Found
 
 SHORT_ID = 8
 LONG_AGO_S = 86400

@@ -40,7 +40,7 @@ def failures(
     from devkit.cli.console import say, show
     from devkit.cli.failed import failures_json, failures_table, looked_at, results_read, short_ids
     from devkit.cli.moments import moment
-    from devkit.services.failures import Failures
+    from devkit.services.failures.search import Failures
 
     now = time.time()
     after = moment(since, now) if since else 0.0

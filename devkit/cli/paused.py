@@ -14,7 +14,7 @@ from devkit.cli.console import wants_colour
 from devkit.model.breakpoint import Breakpoint
 
 if TYPE_CHECKING:
-    from devkit.services.debug import Paused
+    from devkit.services.debug.find import Paused
 
 SHORT_ID = 8
 PLAIN = "Celery's own rdb"

@@ -25,13 +25,13 @@ from devkit.model.failure import Failure, Unreadable
 from devkit.model.place import brought_here
 from devkit.replay.case import load
 from devkit.replay.compare import exit_code
-from devkit.services.broker import is_local
-from devkit.services.failures import Failures, NoSuchFailure
-from devkit.services.replay import CannotReplay, How, Refused, Replayed, Replayer, Saved
-from devkit.services.target import Target, find_target
+from devkit.services.failures.search import Failures, NoSuchFailure
+from devkit.services.project.broker import is_local
+from devkit.services.project.target import Target, find_target
+from devkit.services.replay.replayer import CannotReplay, How, Refused, Replayed, Replayer, Saved
 
 if TYPE_CHECKING:
-    from devkit.services.saves import Saves
+    from devkit.services.reload.saves import Saves
 
 CANNOT = 125
 # These end the task, too, as Ctrl-C does.
@@ -105,7 +105,7 @@ class Replaying:
 
     def _watch(self) -> int:
         """Again at each save, until it passes."""
-        from devkit.services.saves import Saves
+        from devkit.services.reload.saves import Saves
 
         failure = self._find(self._request.failures[0])
         with closing(Saves(self._project.settings, self._target.app.folder)) as saves:

@@ -36,7 +36,7 @@ def run(
     """
     from devkit.cli.console import show
     from devkit.cli.sent import Fate, arguments
-    from devkit.services.task import send
+    from devkit.services.project.send import send
 
     args, kwargs = arguments(args_json, kwargs_json)
     project = Project(given, **flags)

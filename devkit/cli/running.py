@@ -2,7 +2,7 @@
 
 from devkit.cli.base import Project
 from devkit.model.status import StackStatus
-from devkit.services.compose_stack import ComposedStack, find_composed
+from devkit.services.compose.found import ComposedStack, find_composed
 from devkit.stack.control import ask
 from devkit.stack.lock import StackLock
 

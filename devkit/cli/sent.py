@@ -35,7 +35,7 @@ class Fate:
         self.done = False
 
     def hear(self, news: dict[str, Any]) -> None:
-        """Take one of the news of `devkit.services.task.send`."""
+        """Take one of the news of `devkit.services.project.send.send`."""
         from devkit.cli.console import say
 
         if "sent" in news:

@@ -27,7 +27,7 @@ def show(given: Globals, /, task_id: str, allow_pickle: bool, as_json: bool, **f
     from devkit.cli import console
     from devkit.cli.sheet import Sheet, failure_json
     from devkit.model.place import brought_here
-    from devkit.services.failures import Failures
+    from devkit.services.failures.search import Failures
 
     project = Project(given, **flags)
     known = Failures(project.settings, project.paths)

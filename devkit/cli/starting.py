@@ -15,7 +15,7 @@ PATIENCE_S = 1.0
 
 def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
     """Start the stack without containers, unless it runs in them already."""
-    from devkit.services import stack
+    from devkit.services.stack import run
 
     elsewhere = _Elsewhere(project)
 
@@ -23,7 +23,7 @@ def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
         elsewhere.refuse()
         return Report(project.paths, names, inbox, quiet=quiet)
 
-    return stack.run(project.settings, project.paths, services, report)
+    return run.run(project.settings, project.paths, services, report)
 
 
 def in_containers(
@@ -36,11 +36,11 @@ def in_containers(
     detach: bool,
 ) -> int:
     """Start the stack in containers, and show it until it is stopped; detached, only until all is ready."""
-    from devkit.services import compose
-    from devkit.services.compose_plan import Request
+    from devkit.services.compose import run
+    from devkit.services.compose.plan import Request
 
     request = Request(services, profiles, scale, build, detach)
-    code, rows = compose.run(
+    code, rows = run.run(
         project.settings,
         project.paths,
         request,
@@ -71,7 +71,7 @@ class _Elsewhere:
             )
 
     def _find(self) -> None:
-        from devkit.services.compose_stack import find_composed
+        from devkit.services.compose.found import find_composed
 
-        stack = find_composed(self._project.settings, self._project.paths)
-        self._found = [one.name for one in stack.containers if one.running] if stack else []
+        run = find_composed(self._project.settings, self._project.paths)
+        self._found = [one.name for one in run.containers if one.running] if run else []

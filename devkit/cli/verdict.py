@@ -10,7 +10,7 @@ from devkit.cli.console import wants_colour
 from devkit.cli.failed import plain, when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure
-from devkit.services.replay import Replayed
+from devkit.services.replay.replayer import Replayed
 
 PLAIN_WIDTH = 120
 GOOD = "passes now"

@@ -19,8 +19,8 @@ def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str |
     All other options are those of `celery worker`.
     """
     from devkit.cli.reloading import Talk
-    from devkit.services.reload import run
-    from devkit.services.worker import WorkerPlan
+    from devkit.services.reload.run import run
+    from devkit.services.reload.worker import WorkerPlan
 
     plan = WorkerPlan(celery_options)
     project = Project(given, **flags)

@@ -13,7 +13,7 @@ import pytest
 from celery import Celery
 from kombu.connection import Connection
 
-from devkit.services.rabbitmq import find_rabbitmq_server
+from devkit.services.stack.rabbitmq import find_rabbitmq_server
 from tests.acceptance.harness import DEADLINE_S, Done, Json, Project, free_port, wait_until
 
 pytestmark = [

@@ -1,1 +1,1 @@
-"""What `devkit init` writes: `[tool.devkit]`, and the files that run the project in containers."""
+"""What `devkit init` writes, and the evidence that it goes by."""

@@ -18,8 +18,8 @@ from devkit.errors import DevkitError, UsageError
 from devkit.model.breakpoint import Breakpoint
 from devkit.model.container import container_id
 from devkit.model.session import Session
-from devkit.services.debug import Debugging, Paused, Sending, matching
-from devkit.services.elsewhere import Elsewhere
+from devkit.services.debug.containers import Elsewhere
+from devkit.services.debug.find import Debugging, Paused, Sending, matching
 from devkit.settings.load import load
 from devkit.settings.paths import paths_for
 from devkit.store.sessions import Sessions

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from devkit.services.base import agent_argv
+from devkit.services.commands import agent_argv
 from devkit.stack.process import Process
 
 # Tells all that a program can see of how it was started.

@@ -20,7 +20,7 @@ import redis
 from devkit.errors import DevkitError
 from devkit.reload.messages import AllGone, Inbox, Message, Told, ZygoteEnded
 from devkit.reload.zygote import Zygote
-from devkit.services.base import zygote_argv
+from devkit.services.commands import zygote_argv
 from tests.unit.waiting import wait_for
 
 DEADLINE_S = 20.0  # generous: only what is broken ever waits that long

@@ -1,0 +1,1 @@
+"""Finding paused tasks wherever they are, waiting for them, and attaching."""

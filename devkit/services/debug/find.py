@@ -1,0 +1,317 @@
+"""What `devkit debug` knows of a project: its paused tasks, its breakpoints, and the task that it sends itself."""
+
+import re
+import socket
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.model.breakpoint import Breakpoint
+from devkit.model.place import here
+from devkit.model.session import Session
+from devkit.model.status import StackStatus
+from devkit.services.debug.containers import Elsewhere, GoneError, Only
+from devkit.settings.load import Settings
+from devkit.settings.paths import Paths, make_data
+from devkit.stack.control import ask
+from devkit.store.breakpoints import Breakpoints, at_line, where_now
+from devkit.store.breakpoints import check as check_condition
+from devkit.store.sessions import PAUSED, Sessions, is_here
+
+if TYPE_CHECKING:
+    from devkit.containers.execs import Exec
+    from devkit.containers.relay import Pipe
+
+LOCAL = "127.0.0.1"
+SHORTEST_ID = 4
+LIKE_AN_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,}|pid-\d+")
+FILE_AND_LINE = re.compile(r"(?P<file>.+):(?P<line>\d+)")
+
+
+@dataclass(frozen=True)
+class Paused:
+    """A task that waits for a client, and where that reaches it. Without a token it waits in Celery's own rdb.
+
+    `there` is the container or pod that it is in, None: the one that we are in ourselves, or none.
+    """
+
+    session: Session
+    host: str = LOCAL
+    there: "Exec | None" = None
+
+    @property
+    def plain(self) -> bool:
+        return not self.session.token
+
+    @property
+    def key(self) -> tuple[str, float, str]:
+        """Tells this pause from another one of the same task, and from one elsewhere."""
+        return self.session.id, self.session.since, self.session.container or self.place
+
+    @property
+    def place(self) -> str:
+        """The host or the container, as people call it."""
+        return self.there.name if self.there else self.session.host or self.host
+
+    def to_json(self) -> dict[str, Any]:
+        """As `devkit debug --list --json` shows it: whoever has the token may run code in the worker."""
+        data = self.session.to_wire()
+        del data["token"]
+        return {**data, "container": self.there.name if self.there else data["container"], "plain": self.plain}
+
+
+class Debugging:
+    """One project's."""
+
+    def __init__(self, settings: Settings, paths: Paths, only: Only | None = None) -> None:
+        """`only` is the one place to look for paused tasks."""
+        self._settings = settings
+        self._paths = paths
+        self.root = settings.root
+        self.folder = paths.data / "debug"
+        self.history = self.folder / "history"
+        self.sessions_folder = self.folder / "sessions"
+        self._sessions = Sessions(str(self.sessions_folder))
+        self._breakpoints = Breakpoints(str(self.folder))
+        self.elsewhere = Elsewhere(self.root, settings.environ.get("PATH"), only, self._sessions.all)
+
+    def prepare(self) -> None:
+        """Make the folder in which the history is kept. Raises DevkitError."""
+        make_data(self._paths)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+
+    def paused(self) -> list[Paused]:
+        """The tasks that wait in devkit's own workers, the longest paused first."""
+        found = [] if self.elsewhere.only else [self._kept(one) for one in self._sessions.all() if self._lives(one)]
+        known = {one.session.token for one in found}
+        found += [
+            Paused(self._from(session), there=there)
+            for there, session in self.elsewhere.sessions()
+            if session.token not in known
+        ]
+        return sorted((one for one in found if one.session.state == PAUSED), key=lambda one: one.session.since)
+
+    def plain(self) -> list[Paused]:
+        """Those that wait in Celery's own rdb: looking through all processes takes a moment."""
+        from devkit.debug.discovery import waiting
+
+        if self.elsewhere.only:
+            return []
+        known = {session.pid for session in self._sessions.all() if is_here(session)}
+        return [Paused(_of_plain(one.pid, one.port), one.host) for one in waiting(self.root, known)]
+
+    def plain_elsewhere(self) -> list[Paused]:
+        """Those that do so in containers."""
+        return [Paused(_of_plain(one.pid, one.port), one.host, there) for there, one in self.elsewhere.plain()]
+
+    def at_address(self, host: str, port: int) -> Paused:
+        """Whatever listens there; a session is known by its port. Raises DevkitError."""
+        if self.elsewhere.only:
+            self.elsewhere.look()
+            self.elsewhere.settle()
+            known = [one for one in self.paused() if one.session.port == port]
+            return known[0] if known else Paused(_of_plain(0, port), host, self.elsewhere.asked_for())
+        for session in self._sessions.all():
+            is_meant = host == session.host or (is_here(session) and host in (LOCAL, "localhost"))
+            if session.port == port and is_meant:
+                return Paused(session, host)
+        return Paused(_of_plain(0, port), host)
+
+    def reach(self, paused: Paused) -> "Pipe | None":
+        """The beginning of a connection into a container; None for what is connected to as any port is.
+
+        Raises DevkitError.
+        """
+        return self.elsewhere.reach(paused.there) if paused.there else None
+
+    def stream(self, paused: Paused, pipe: "Pipe") -> socket.socket:
+        """The connection, when it is there. Raises GoneError where nobody waits any more, DevkitError."""
+        from devkit.containers.script import UnreachableError
+
+        assert paused.there is not None
+        try:
+            return pipe.connect(paused.host, paused.session.port)
+        except UnreachableError as problem:
+            error = self.elsewhere.unreachable(paused.there, paused.session.port, problem)
+            if isinstance(error, GoneError):
+                self._sessions.remove(paused.session.id)
+            raise error from None
+
+    def lost(self, paused: Paused) -> DevkitError:
+        """The connection has ended, and nobody had ended it."""
+        assert paused.there is not None
+        return self.elsewhere.lost(paused.there)
+
+    def looked(self) -> list[str]:
+        """Where paused tasks were looked for."""
+        near = [
+            f"the sessions in {self.sessions_folder}",
+            f"Celery workers in {self.root} that listen as Celery's own rdb does",
+        ]
+        return [*([] if self.elsewhere.only else near), *self.elsewhere.looked()]
+
+    def here(self, path: str) -> str:
+        """The file on this machine of one in a container."""
+        return here(path, str(self.root))
+
+    def _lives(self, session: Session) -> bool:
+        """Whether it is worth telling; what a container left behind is cleared away."""
+        if self.elsewhere.is_gone(session):
+            self._sessions.remove(session.id)
+            return False
+        return True
+
+    def _kept(self, session: Session) -> Paused:
+        there = self.elsewhere.place(session)
+        return Paused(self._from(session), there=there) if there else Paused(session)
+
+    def _from(self, session: Session) -> Session:
+        return replace(session, file=self.here(session.file))
+
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the running stack's tasks; empty without one."""
+        answer = ask(self._paths.socket, ask="status")
+        return StackStatus.from_wire(answer).tasks if answer else ()
+
+    def check(self, word: str) -> None:
+        """Raises UsageError for what is neither an id nor a task, or more than one task, as far as that is known."""
+        tasks = self.tasks()
+        if not tasks or LIKE_AN_ID.fullmatch(word) or word in tasks:
+            return
+        matches = [name for name in tasks if name.endswith(f".{word}")]
+        if len(matches) > 1:
+            raise UsageError(f"several tasks end in '{word}'", looked=matches, mend=["name one of them"])
+        if not matches:
+            short = [name.rpartition(".")[2] for name in tasks]
+            raise UsageError(
+                f"there is no task and no paused task's id '{word}'{did_you_mean(word, [*short, *tasks])}",
+                looked=[f"the running stack's tasks: {', '.join(tasks)}", f"the sessions in {self.sessions_folder}"],
+            )
+
+    def breakpoints(self) -> list[tuple[Breakpoint, int | None]]:
+        """Each with the line where it is now; None: its line is gone."""
+        root = str(self.root)
+        kept = [one for one in self._breakpoints.all() if not one.task_id]  # the others go by themselves
+        return [(one, where_now(root, one) if one.kind == "line" else None) for one in kept]
+
+    def set_breakpoint(self, place: str, condition: str, folder: Path) -> Breakpoint:
+        """One at FILE:LINE, relative to the folder or the project's root, or in a task. Raises UsageError."""
+        return self._breakpoints.add(self._breakpoint(place, condition, folder))
+
+    def set_on_failure(self, task: str, *, retries: bool) -> Breakpoint:
+        """One that pauses the task, or any, where it fails."""
+        return self._breakpoints.add(Breakpoint(0, "failure", task=task, retries=retries))
+
+    def set_for_editor(self, task: str, port: int) -> Breakpoint:
+        """One at which the task waits for an editor that attaches there. Raises UsageError."""
+        self.check(task)
+        return self._breakpoints.add(Breakpoint(0, "ide", task=task, port=port))
+
+    def clear(self, places: Sequence[str], task: str | None, folder: Path) -> int:
+        """Remove those at these places and of this task, or else all; returns how many there were."""
+        wanted = {self._breakpoint(place, "", folder).place for place in places}
+        chosen = [
+            one
+            for one in self._breakpoints.all()
+            if one.place in wanted or (task and one.task and _is_named(task, one.task)) or not (places or task)
+        ]
+        return self._breakpoints.remove(one.number for one in chosen)
+
+    def _breakpoint(self, place: str, condition: str, folder: Path) -> Breakpoint:
+        try:
+            if found := FILE_AND_LINE.fullmatch(place):
+                file = folder / found["file"]
+                name = str(file) if file.is_file() else found["file"]
+                return at_line(str(self.root), name, int(found["line"]), condition)
+            self.check(place)
+            check_condition(condition)
+            return Breakpoint(0, "task", task=place, condition=condition)
+        except ValueError as error:
+            raise UsageError(
+                f"no breakpoint at {place}: {error}", mend=["--break FILE:LINE, or --break TASK for its first line"]
+            ) from None
+
+    def send(
+        self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], queue: str | None, *, pause: bool
+    ) -> "Sending":
+        """Send a task, in the background. With `pause` it stops at its first line, if it calls no debugger itself."""
+        from uuid import uuid4
+
+        from devkit.services.project.send import send
+
+        task_id = str(uuid4())
+        once = self._breakpoints.add(Breakpoint(0, "task", task=task, task_id=task_id)) if pause else None
+        news = send(self._settings, self._paths, task, args, kwargs, queue=queue, wait=True, task_id=task_id)
+        return Sending(news, lambda: self._breakpoints.remove([once.number] if once else []))
+
+
+class Sending:
+    """A task under way: what becomes of it is told in the background."""
+
+    def __init__(self, news: Iterator[dict[str, Any]], at_end: Callable[[], object] = lambda: None) -> None:
+        self._at_end = at_end
+        self._news: SimpleQueue[dict[str, Any] | DevkitError | None] = SimpleQueue()
+        self._thread = Thread(target=self._follow, args=(news,), daemon=True)
+        self._thread.start()
+
+    def news(self, timeout: float) -> Iterator[dict[str, Any]]:
+        """What arrives within that time. Raises the DevkitError for which it could not be sent."""
+        try:
+            item = self._news.get(timeout=timeout)
+            while item is not None:
+                if isinstance(item, DevkitError):
+                    raise item
+                yield item
+                item = self._news.get_nowait()
+        except Empty:
+            pass
+
+    def close(self) -> None:
+        """Stop asking what becomes of the task; it goes on itself."""
+        self._at_end()
+        if self._thread.is_alive():
+            import psutil
+
+            for child in psutil.Process().children():  # no other is of use to who has debugged
+                child.kill()
+            self._thread.join()
+
+    def _follow(self, news: Iterator[dict[str, Any]]) -> None:
+        try:
+            for item in news:
+                self._news.put(item)
+        except DevkitError as error:
+            self._news.put(error)
+
+
+def matching(paused: Collection[Paused], word: str) -> list[Paused]:
+    """Those of the task of that name or dotted suffix, or of the id that begins like this.
+
+    Raises UsageError for the beginning of several ids.
+    """
+    named = [one for one in paused if _is_named(word, one.session.task)]
+    found = [one for one in paused if len(word) >= SHORTEST_ID and one.session.id.startswith(word)]
+    if exact := [one for one in found if one.session.id == word]:
+        return exact
+    if len({one.session.task_id or one.session.id for one in found}) > 1:
+        raise UsageError(
+            f"several ids begin with '{word}'", looked=[one.session.id for one in found], mend=["give more of it"]
+        )
+    return named or found
+
+
+def _is_named(word: str, task: str) -> bool:
+    return f".{task}".endswith(f".{word}")
+
+
+def _of_plain(pid: int, port: int) -> Session:
+    """What little is known of who waits in Celery's own rdb."""
+    return Session(
+        id=f"pid-{pid}" if pid else f"port-{port}", task="", task_id="", args="", file="", line=0, function="",
+        host="", container="", pid=pid, pid_started=None, main_pid=pid, thread="", port=port, token="", since=0.0,
+        state=PAUSED, paused_s=0.0, why="",
+    )  # fmt: skip

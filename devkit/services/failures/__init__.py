@@ -1,0 +1,1 @@
+"""Failed tasks: from the store where the worker recorded them, and from the stored results."""

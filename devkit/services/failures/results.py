@@ -1,0 +1,122 @@
+"""Asks the project's app, in the project's own interpreter, about failed tasks: where a worker would keep their
+records, and what the app's result backend holds. That takes as long as importing the project does."""
+
+import signal
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from devkit.errors import DevkitError, UsageError
+from devkit.model.failure import Failure
+from devkit.services.commands import zygote_argv
+from devkit.services.project.broker import masked
+from devkit.services.project.facts import ask_facts, problem_error
+from devkit.services.project.target import find_target, run_errand
+from devkit.settings.discover import AppRef
+from devkit.settings.load import Settings
+from devkit.settings.paths import Paths
+from devkit.stack.process import Process
+from devkit.store.failures import choose
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The failures among the stored results; how many results were read, and where.
+
+    Left out are those that are `unreadable`, those of tasks that `never_ran`, as their chain broke before, and, where
+    one task was asked for, those that hold no name (`nameless`).
+    """
+
+    failures: list[Failure]
+    read: int
+    where: str
+    unreadable: int
+    never_ran: int
+    nameless: int
+
+
+class Asker:
+    """One project's."""
+
+    def __init__(self, settings: Settings, paths: Paths) -> None:
+        """Raises DevkitError where there is no app."""
+        self._target = find_target(settings, paths)
+        self._timeout = settings.options.timeout
+
+    def place(self, folder: str) -> str:
+        """Where a worker of the app would keep failures; `folder`: if there is no Redis. Raises DevkitError."""
+        target = self._target
+        process = Process(
+            zygote_argv(target.python, "worker", ""), cwd=target.app.folder, env=target.environ, talks=True
+        )
+        try:
+            facts = ask_facts(process, target.app, {}, self._timeout)
+        except DevkitError as error:
+            raise target.told(error) from error
+        finally:
+            process.signal(signal.SIGKILL)
+            process.wait()
+        return choose(facts["broker"], facts["result_backend"], folder)
+
+    def newest(self, task: str, since: float, limit: int, *, allow_pickle: bool, progress: Progress) -> Results:
+        """The failures among the stored results. Raises DevkitError where these cannot be read."""
+        order = {"do": "list", "task": task, "since": since, "limit": limit, "allow_pickle": allow_pickle}
+        failures, done = [], {}
+        for news in self._ask_results(order):
+            if "failure" in news:
+                failures.append(_failure(news))
+            elif "done" in news:
+                done = news["done"]
+            elif "read" in news:
+                progress(news["read"], news["of"])
+        return Results(failures, **done)
+
+    def beginning(self, word: str, *, allow_pickle: bool) -> tuple[list[str], Failure | None, str]:
+        """The ids of stored failures that begin so, the failure if it is only one, and where that was looked for."""
+        ids, where, found = [], "", None
+        for news in self._ask_results({"do": "find", "id": word, "allow_pickle": allow_pickle}):
+            if "ids" in news:
+                ids, where = news["ids"], masked(news["where"])
+            elif "failure" in news:
+                found = _failure(news)
+        return ids, found, where
+
+    def _ask_results(self, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """What `devkit.agent.results.search` tells."""
+        target, app = self._target, self._target.app
+        argv = ["results", app.module, app.attribute]
+        return run_errand(
+            target, argv, order, lambda problem: _in_words(problem, app), doing=f"reading the results of {app}"
+        )
+
+
+def _failure(news: Mapping[str, Any]) -> Failure:
+    body = news["body"]
+    return Failure.from_wire(news["failure"], None if body is None else b64decode(body))
+
+
+def _in_words(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
+    match problem["problem"]:
+        case "no result backend":
+            return DevkitError(f"{app} has no result backend", mend=["name one: --result-backend URL"])
+        case "backend down":
+            return DevkitError(
+                f"the result backend {masked(problem['url'])} does not answer: {problem['message']}",
+                mend=["start the stack: devkit up", "or name another: --result-backend URL"],
+            )
+        case "pickled":
+            return DevkitError(
+                f"the results in {masked(problem['url'])} are pickled, and reading them may run any code",
+                mend=["if you trust who wrote them: --allow-pickle"],
+            )
+        case "cannot list":
+            return UsageError(
+                f"{problem['backend']} cannot list its results",
+                looked=[masked(problem["url"]), f"those that can: {', '.join(problem['can'])}"],
+                mend=["show one by its whole id: devkit show ID"],
+            )
+        case _:
+            return problem_error(problem, app)

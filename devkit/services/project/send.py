@@ -1,0 +1,71 @@
+"""Sends a task for `devkit run`: with the running stack's broker, or else with the app's own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.model.place import traceback_here
+from devkit.services.project.broker import masked
+from devkit.services.project.facts import problem_error
+from devkit.services.project.target import find_target, run_errand
+from devkit.settings.discover import AppRef
+from devkit.settings.load import Settings
+from devkit.settings.paths import Paths
+
+
+def send(
+    settings: Settings,
+    paths: Paths,
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    queue: str | None,
+    wait: bool,
+    task_id: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Send the task; yields what `devkit.agent.app.send` tells: {"sent", "task"}, {"state", "info"}…, {"done"}.
+
+    Raises UsageError for a task or arguments that do not exist or fit, DevkitError where it cannot be sent.
+    """
+    target = find_target(settings, paths)
+    app = target.app
+    order = {
+        "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),
+        "queue": queue, "wait": wait, "task_id": task_id,
+    }  # fmt: skip
+    for news in run_errand(
+        target, ["send"], order, lambda problem: _in_words(problem, task, app), doing=f"sending {task}"
+    ):
+        if (done := news.get("done")) and done["traceback"]:
+            done["traceback"] = traceback_here(done["traceback"], str(settings.root))
+        yield news
+
+
+def _in_words(problem: Mapping[str, Any], task: str, app: AppRef) -> DevkitError:
+    match problem["problem"]:
+        case "no task":
+            if matches := problem["matches"]:
+                return UsageError(f"several tasks end in '{task}'", looked=matches, mend=["name one of them"])
+            short = [name.rpartition(".")[2] for name in problem["names"]]
+            return UsageError(
+                f"{app} has no task '{task}'{did_you_mean(task, [*short, *problem['names']])}",
+                looked=[f"its tasks: {', '.join(problem['names']) or 'none'}"],
+            )
+        case "arguments":
+            return UsageError(
+                f"the arguments do not fit {problem['task']}: {problem['message']}",
+                mend=["give others with --args '[…]' or --kwargs '{…}'"],
+            )
+        case "not sent":
+            return DevkitError(
+                f"the {problem['what']} {masked(problem['url'])} does not answer: {problem['message']}",
+                mend=["start the stack: devkit up"],
+            )
+        case "no result backend":
+            return DevkitError(
+                f"the task was sent, but {app} has no result backend to wait for",
+                mend=["set one (result_backend in its configuration, or --result-backend with devkit up)", "--no-wait"],
+            )
+        case _:
+            return problem_error(problem, app)

@@ -1,0 +1,100 @@
+"""The FastAPI application: what a generation of it runs, and the service that `devkit up` makes of `devkit api`."""
+
+import socket
+from typing import Any
+
+from devkit.errors import DevkitError, UsageError
+from devkit.services.commands import Port, Ports, Project, app_order, devkit_argv
+from devkit.settings.discover import AppRef, find_fastapi, resolve_fastapi
+from devkit.settings.load import Settings
+from devkit.settings.options import Options
+from devkit.stack.ports import HOST, holder
+from devkit.stack.service import Notice, Service
+
+# Open streams and WebSockets get this long at a stop; uvicorn's default is for ever.
+GRACE_S = 2
+BACKLOG = 2048
+
+
+class ApiPlan:
+    """What `devkit api` runs: uvicorn, on a socket that is bound once and outlives every generation."""
+
+    name = "api"
+    resumes = False
+
+    def __init__(self, asked: str | None, host: str) -> None:
+        """`asked` is MODULE:ATTR; without it the setting, fastapi's own or discovery tell."""
+        self._asked = asked
+        self._host = host
+        # A zygote inherits the socket before the port is known.
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.keep: tuple[int, ...] = (self._socket.fileno(),)
+
+    def preloads(self, options: Options) -> bool:  # noqa: ARG002 - the worker's depends on its pool
+        return True
+
+    def drain_s(self, options: Options) -> float:
+        return options.api_drain_timeout
+
+    def find_app(self, settings: Settings) -> AppRef:
+        """The app set, or the one found. Raises DevkitError."""
+        asked = self._asked or settings.options.api or settings.fastapi_entrypoint
+        app = resolve_fastapi(settings.root, asked) if asked else find_fastapi(settings.root)
+        if app is None:
+            raise UsageError(
+                "no FastAPI app found",
+                looked=[f"the Python files under {settings.root}"],
+                mend=["name it: devkit api MODULE:ATTR"],
+            )
+        return app
+
+    def bind(self, settings: Settings, port: int | None) -> str:
+        """Take the port; returns the URL. Raises DevkitError when one that was asked for is in use."""
+        note = ""
+        if port is None:
+            ports = Ports(settings.options)  # its reservation is not given back: the socket takes its place
+            chosen = ports.choose("api")
+            port, note = chosen.number, chosen.note
+        try:
+            self._socket.bind((self._host, port))
+            self._socket.listen(BACKLOG)
+        except OSError as error:
+            raise DevkitError(
+                f"cannot listen on {self._host} port {port}: {error.strerror}; it is taken by {holder(port)}",
+                mend=["stop that, or ask for another port: --port"],
+            ) from error
+        return f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{port}{note}"
+
+    def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]:  # noqa: ARG002
+        """Which application to serve, and on which socket."""
+        return {"kind": "api", "socket": self._socket.fileno(), "grace_s": GRACE_S}
+
+
+def api_argv(settings: Settings) -> tuple[str, ...]:
+    """The command that starts the API early."""
+    named = [settings.options.api] if settings.options.api and settings.sources["api"] == "flag" else []
+    return devkit_argv("api", [*settings.passed_on(), *named])
+
+
+def api_service(project: Project, app: AppRef, port: Port, depends_on: tuple[str, ...], *, installed: bool) -> Service:
+    """`devkit api`, with the app, the port and the broker that `up` has found; ready when it accepts connections.
+
+    Raises UsageError when the project has no uvicorn `installed`.
+    """
+    if not installed:
+        raise UsageError(
+            f"{project.python} has no uvicorn to serve {app}",
+            mend=[f"{project.python} -m pip install uvicorn", "or leave the API out: --no-api"],
+        )
+    return Service(
+        name="api",
+        argv=api_argv(project.settings),
+        cwd=project.settings.root,
+        env=project.own_environ,
+        order=app_order(project, app, port=port.number),
+        ready=Notice("the API to accept connections"),
+        depends_on=depends_on,
+        url=f"http://{HOST}:{port.number}",
+        how=f"uvicorn {app}{port.note}",
+    )

@@ -1,0 +1,344 @@
+"""Runs the worker or the API with hot reload: joins the handover with its zygotes, its watcher and its supervisor."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from devkit.errors import DevkitError
+from devkit.model.rdb import DEBUG_FOLDER
+from devkit.reload.handover import Handover, Program
+from devkit.reload.messages import Changed, Inbox, Message, Reinstalled, Signalled, Told, ZygoteEnded
+from devkit.reload.zygote import NOTIFY_FD, Zygote
+from devkit.services.commands import zygote_argv
+from devkit.services.project.facts import problem_error
+from devkit.services.project.python import find_python
+from devkit.services.reload.ready import ReadyFile, with_data
+from devkit.services.reload.worker import debug_folder
+from devkit.services.signals import signals_into
+from devkit.settings.discover import AppRef
+from devkit.settings.load import Settings
+from devkit.settings.options import Options
+from devkit.settings.paths import Paths, make_private
+from devkit.stack.restarts import Restarts
+from devkit.stack.supervisor import describe_exit
+from devkit.store.sessions import PAUSED, Sessions
+
+
+class Plan(Protocol):
+    """What is to run: `devkit.services.reload.worker.WorkerPlan` or `devkit.services.reload.api.ApiPlan`."""
+
+    name: str
+    keep: tuple[int, ...]
+    resumes: bool
+
+    def preloads(self, options: Options) -> bool: ...
+    def drain_s(self, options: Options) -> float: ...
+    def find_app(self, settings: Settings) -> AppRef: ...
+    def bind(self, settings: Settings, port: int | None) -> str: ...
+    def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]: ...
+
+
+class Talk(Protocol):
+    """Tells people what happens; every method returns at once."""
+
+    def notice(self, text: str) -> None: ...
+    def problem(self, error: DevkitError) -> None: ...
+    def detail(self, text: str) -> None: ...
+
+
+class Supervisor:
+    """Whoever started this command through `devkit.stack.process.Process`: `devkit up`, or nobody."""
+
+    def __init__(self) -> None:
+        fd = os.environ.pop(NOTIFY_FD, None)
+        self._fd = None if fd is None else int(fd)
+        self._ready = False
+        if self._fd is not None:
+            os.set_inheritable(self._fd, False)
+
+    def __bool__(self) -> bool:
+        return self._fd is not None
+
+    def orders(self) -> Iterator[dict[str, Any]]:
+        """The lines on standard input, until the one that says what to run."""
+        for line in sys.stdin:
+            yield json.loads(line)
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Answer, or tell what is new; one that is gone needs no answer."""
+        if self._fd is not None:
+            with suppress(OSError):
+                os.write(self._fd, json.dumps(message).encode() + b"\n")
+
+    def progress(self, generation: int, state: str, note: str) -> None:
+        """The first generation that is ready is what a start waits for."""
+        if state == "ready" and not self._ready:
+            self._ready = True
+            self.tell({"ready": True})
+        if self._ready:
+            self.tell({"progress": {"generation": generation, "state": state, "note": note}})
+
+
+def run(
+    load: Callable[[], Settings],
+    paths: Paths,
+    plan: Plan,
+    talk: Talk,
+    *,
+    port: int | None = None,
+    ready_file: str | None = None,
+) -> int:
+    """Run until stopped; returns the exit code. `load` reads the settings, now and whenever they change.
+
+    `ready_file` is there as long as a generation is live.
+    """
+    flag = ReadyFile(ready_file)
+    load, paths = with_data(load, paths, talk.notice)
+    try:
+        return _Runner(load, paths, plan, talk, flag).run(port)
+    finally:
+        flag.show(there=False)
+
+
+class _Runner:
+    def __init__(
+        self, load: Callable[[], Settings], paths: Paths, plan: Plan, talk: Talk, ready_file: ReadyFile
+    ) -> None:
+        self._load = load
+        self._settings = load()
+        self._plan = plan
+        self._talk = talk
+        self._supervisor = Supervisor()
+        self._ready_file = ready_file
+        self._inbox: Inbox = SimpleQueue()
+        self._loans = _address(paths) if plan.name == "worker" else ""
+        folder = paths.data / "preload"
+        folder.mkdir(exist_ok=True)
+        self._learned = folder / f"{plan.name}.json"
+        self._sessions = Sessions(os.fspath(debug_folder(self._settings) / "sessions"))
+        self._late: dict[str, str] = {}
+        self._app: AppRef | None = None
+        self._eyes: _Eyes | None = None
+
+    def run(self, port: int | None) -> int:
+        zygote = self._make_zygote()  # it imports what it can while the rest is found out
+        with signals_into(lambda signum: self._inbox.put(Signalled(signum))):
+            return self._run(zygote, port)
+
+    def _run(self, zygote: Zygote, port: int | None) -> int:
+        if self._supervisor:
+            order = self._await_order(zygote)
+            if order is None:
+                zygote.close()
+                return 1
+            folder, module, attribute = order["app"]
+            self._app, self._late = AppRef(Path(folder), module, attribute), order["env"]
+            port = order.get("port", port)
+        else:
+            self._app = self._plan.find_app(self._settings)
+        url = self._plan.bind(self._settings, port)
+        if url and not self._supervisor:
+            self._talk.notice(f"{self._app} on {url}")
+        options = self._settings.options
+        self._eyes = eyes = _Eyes(self._settings, self._app, self._inbox, self._learned, self._talk)
+        ready = [zygote]
+        program = self._program(lambda: ready.pop() if ready else self._make_zygote())
+        if program.spawn and options.fork is None:
+            self._talk.notice("no forking on this system: each reload starts a new process, which takes longer")
+        handover = Handover(
+            program,
+            inbox=self._inbox,
+            reporter=_Reporter(self._talk, self._supervisor, self._ready_file),
+            base=self._settings.root,
+            watch=eyes,
+            refresh=self._refresh,
+            paused=lambda pid: paused_tasks(self._sessions, pid),
+            delays=Restarts().crashed,
+            waits_for_save=options.reload and not self._supervisor,
+            heals=options.reload,
+        )
+        return handover.run()
+
+    def _await_order(self, zygote: Zygote) -> dict[str, Any] | None:
+        """Pass questions about the app on to the zygote, until the order to run arrives."""
+        for order in self._supervisor.orders():
+            if "run" in order:
+                return order
+            zygote.order(**order)
+            waiting: list[Message] = []
+            while True:
+                match message := self._inbox.get():
+                    case Told(_, {"facts": facts}):
+                        self._supervisor.tell({"facts": facts})
+                        break
+                    case ZygoteEnded(_, code):
+                        raise DevkitError(
+                            f"{zygote.program} cannot run devkit's agent: it {describe_exit(code)}",
+                            mend=['name the project\'s interpreter: python = "..." under [tool.devkit]'],
+                        )
+                    case Signalled():
+                        return None
+                    case _:
+                        waiting.append(message)
+            for message in waiting:
+                self._inbox.put(message)
+        return None
+
+    def _make_zygote(self) -> Zygote:
+        settings, plan = self._settings, self._plan
+        python = find_python(settings.root, settings.options.python, settings.environ)
+        learned = str(self._learned) if plan.preloads(settings.options) else ""
+        lends = self._loans if settings.options.fork is not False else ""
+        argv = zygote_argv(python, plan.name, learned, settings.options.no_preload or "", lends)
+        environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
+        if plan.name == "worker":
+            environ[DEBUG_FOLDER] = os.fspath(debug_folder(settings))
+        return Zygote(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
+
+    def _program(self, make_zygote: Callable[[], Zygote]) -> Program:
+        assert self._app is not None
+        settings, app = self._settings, self._app
+        fork = settings.options.fork
+
+        def order(number: int) -> Mapping[str, Any]:
+            return {
+                "module": app.module,
+                "attribute": app.attribute,
+                "cwd": os.fspath(app.folder),
+                "env": self._late,
+                **self._plan.order(settings, app, number),
+            }
+
+        return Program(
+            make_zygote=make_zygote,
+            order=order,
+            problem=lambda problem: problem_error(problem, app),
+            resumes=self._plan.resumes,
+            drain_s=self._plan.drain_s(settings.options),
+            spawn=sys.platform == "darwin" if fork is None else not fork,
+        )
+
+    def _refresh(self, paths: Sequence[Path]) -> tuple[Program, str] | None:
+        """The program anew, where one of the paths holds settings. Raises DevkitError for settings that are wrong."""
+        changed = [path.name for path in paths if path in settings_files(self._settings)]
+        if not changed:
+            return None
+        before, self._settings = self._settings, self._load()
+        if self._settings.options != before.options and not self._supervisor:
+            self._app = self._plan.find_app(self._settings)
+        if self._settings.options != before.options and self._eyes:
+            self._eyes.renew(self._settings)
+        return self._program(self._make_zygote), f"{', '.join(changed)} changed"
+
+
+def _address(paths: Paths) -> str:
+    """Where the zygote may lend forks; empty where no folder is this user's alone."""
+    try:
+        make_private(paths.runtime)
+    except DevkitError:
+        return ""
+    return os.fspath(paths.loans)
+
+
+class _Reporter:
+    """`devkit.reload.handover.Reporter`: tells people, the supervisor and whoever looks at the ready file."""
+
+    def __init__(self, talk: Talk, supervisor: Supervisor, ready_file: ReadyFile) -> None:
+        self.notice = talk.notice
+        self.problem = talk.problem
+        self._supervisor = supervisor
+        self._ready_file = ready_file
+
+    def progress(self, generation: int, state: str, note: str) -> None:
+        self._ready_file.show(there=state in ("ready", "reloading"))
+        self._supervisor.progress(generation, state, note)
+
+
+class _Eyes:
+    """`devkit.reload.handover.Watch`: the watchers, which are set up anew when more is to be watched."""
+
+    def __init__(self, settings: Settings, app: AppRef, inbox: Inbox, learned: Path, talk: Talk) -> None:
+        self._settings = settings
+        self._roots = list(dict.fromkeys([settings.root, app.folder.resolve()]))
+        self._files = list(settings_files(settings))
+        self._inbox = inbox
+        self._learned = learned
+        self._talk = talk
+        self._watcher: Any = None
+        self._installed: set[str] = set()
+        if settings.options.reload:
+            self._watch()
+
+    def _watch(self) -> None:
+        from devkit.reload.tree import Watched
+        from devkit.reload.watch import Watcher, gives_no_events
+
+        options, before = self._settings.options, self._watcher
+        poll = gives_no_events(self._settings.root) if options.poll is None else options.poll
+        globs = [glob.strip() for glob in (options.watch or "").split(",") if glob.strip()]
+
+        def ready(folders: int, files: int, took_s: float) -> None:
+            how = " by polling" if poll else ""
+            self._talk.detail(f"watching {folders} folders, {files} files after {took_s:.3f} s{how}")
+            if before:
+                before.close()  # not earlier: nothing may change unseen
+
+        self._watcher = Watcher(
+            Watched(tuple(outermost(self._roots)), tuple(self._files), tuple(globs)),
+            lambda paths, at: self._inbox.put(Changed(tuple(paths), at)),
+            ready,
+            poll=poll,
+            on_trouble=lambda error: self._talk.notice(f"{error.strerror}: looking for changes at intervals instead"),
+        )
+
+    def renew(self, settings: Settings) -> None:
+        """Watch what the settings say now."""
+        before, self._settings = self._settings, settings
+        self._files = [path for path in self._files if path not in settings_files(before)]
+        self._files += settings_files(settings)
+        if self._watcher:
+            self._watch()
+
+    def sources(self, paths: Sequence[str]) -> None:
+        """Code of the user's that lies outside the project: a package installed editable."""
+        new = [Path(path) for path in paths]
+        new = [path for path in new if not any(path.is_relative_to(known) for known in [*self._roots, *self._files])]
+        if self._watcher and new:
+            self._roots += [path for path in new if path.is_dir()]
+            self._files += [path for path in new if not path.is_dir()]
+            self._watch()
+
+    def installed(self, folders: Sequence[str]) -> None:
+        """Where packages are installed."""
+        from devkit.reload.watch import Installed
+
+        new = [Path(folder) for folder in folders if folder not in self._installed]
+        if self._watcher and new:
+            self._installed |= set(folders)
+            Installed(new, self._reinstalled)
+
+    def _reinstalled(self, names: list[str], at: float) -> None:
+        self._learned.unlink(missing_ok=True)  # what could not be imported before may be now, and the other way round
+        self._inbox.put(Reinstalled(tuple(names), at))
+
+
+def settings_files(settings: Settings) -> tuple[Path, ...]:
+    """The files, there or not, whose change changes the settings."""
+    asked = [settings.env_file] if settings.env_file else []
+    return (settings.root / ".env", settings.root / "pyproject.toml", *asked)
+
+
+def outermost(folders: Sequence[Path]) -> list[Path]:
+    """Without those that lie in others of them."""
+    return [folder for folder in folders if not any(folder != other and other in folder.parents for other in folders)]
+
+
+def paused_tasks(sessions: Sessions, pid: int) -> str:
+    """The tasks of a worker that wait for somebody to debug them, in words; empty if none does."""
+    found = [session for session in sessions.all() if session.main_pid == pid and session.state == PAUSED]
+    return ", ".join(f"{session.task or session.id} at {session.file}:{session.line}" for session in found)

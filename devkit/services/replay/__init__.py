@@ -1,0 +1,1 @@
+"""Running failed tasks again in a process of the project's own."""

@@ -1,0 +1,101 @@
+"""A process for `devkit replay`: borrowed from the worker's zygote where one runs, else started."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from devkit.services.commands import AGENT
+from devkit.services.project.target import Target
+
+# A zygote may be importing something.
+PATIENCE_S = 1.0
+CHUNK = 65536
+KILLED = -signal.SIGKILL
+
+
+class Process(Protocol):
+    """It runs `devkit.agent.replay.serve`."""
+
+    def wait(self) -> int:
+        """Its exit code, or the signal that ended it, negative."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+class Lent:
+    """A fork of the zygote (`devkit.agent.fork.loan`), which alone can wait for it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        """Raises OSError, ValueError or KeyError where none is lent."""
+        self._connection = connection
+        self._arrived = b""
+        self._pid: int = self._answer()["pid"]
+        self._code: int | None = None
+
+    def wait(self) -> int:
+        """Its exit code; that of one that was killed if the zygote is gone."""
+        if self._code is None:
+            self._connection.settimeout(None)
+        return self._ended()
+
+    def kill(self) -> None:
+        """End it. It has not heard the terminal's Ctrl-C, and gets a moment for its `finally`."""
+        if self._code is not None:
+            return
+        self._connection.settimeout(PATIENCE_S)
+        for signum in (signal.SIGINT, signal.SIGKILL):
+            with suppress(TimeoutError, ProcessLookupError):
+                os.kill(self._pid, signum)
+                self._ended()
+                break
+
+    def _ended(self) -> int:
+        if self._code is None:
+            try:
+                self._code = os.waitstatus_to_exitcode(self._answer()["status"])
+            except (ValueError, ConnectionError):
+                self._code = KILLED
+            self._connection.close()
+        return self._code
+
+    def _answer(self) -> dict[str, int]:
+        while b"\n" not in self._arrived:
+            if not (chunk := self._connection.recv(CHUNK)):
+                raise ValueError("nothing is lent")
+            self._arrived += chunk
+        line, _, self._arrived = self._arrived.partition(b"\n")
+        answer: dict[str, int] = json.loads(line)
+        return answer
+
+
+def borrow(loans: Path, target: Target, fds: Sequence[int]) -> Lent | None:
+    """A fork of the zygote that lends there; `fds` are to be its standard streams, its orders and its answers."""
+    argv = [target.app.module, target.app.attribute]
+    order = {"python": target.python, "cwd": os.fspath(target.app.folder), "env": target.environ, "argv": argv}
+    data = json.dumps(order).encode() + b"\n"
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(PATIENCE_S)
+    try:
+        if loans.parent.stat().st_uid != os.getuid():  # under a shared folder anyone may have made it
+            raise OSError(f"{loans.parent} belongs to somebody else")
+        connection.connect(os.fspath(loans))
+        sent = socket.send_fds(connection, [data], list(fds))
+        connection.sendall(data[sent:])
+        return Lent(connection)
+    except (OSError, ValueError, KeyError):
+        connection.close()
+        return None
+
+
+def start(target: Target, fds: Sequence[int]) -> Process:
+    """A process of its own. Its standard input is ours."""
+    _, stdout, _, orders, answers = fds
+    argv = [target.python, str(AGENT), "replay", target.app.module, target.app.attribute, str(orders), str(answers)]
+    return subprocess.Popen(argv, cwd=target.app.folder, env=target.environ, stdout=stdout, pass_fds=(orders, answers))

@@ -1,0 +1,1 @@
+"""The stack of one project: its services, and what `devkit up` runs."""

@@ -1,0 +1,226 @@
+"""Assembles a project's stack from its settings: what is to run, and in which environment."""
+
+import os
+import signal
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devkit.errors import UsageError, did_you_mean
+from devkit.model.status import ServiceStatus, StackStatus
+from devkit.services.commands import Ports, Project
+from devkit.services.project.broker import Choice, asked_for, choose, masked
+from devkit.services.project.facts import ask_facts
+from devkit.services.project.python import find_python
+from devkit.services.reload.api import api_argv, api_service
+from devkit.services.reload.worker import worker_argv, worker_service
+from devkit.services.stack.beat import beat_service
+from devkit.services.stack.extra import extra_service
+from devkit.services.stack.flower import flower_argv, flower_service
+from devkit.services.stack.rabbitmq import rabbitmq_service
+from devkit.services.stack.redis import redis_service
+from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
+from devkit.settings.load import BUILT_IN_SERVICES, Settings
+from devkit.settings.paths import Paths
+from devkit.stack import sessions
+from devkit.stack.process import Process
+from devkit.stack.service import Service
+
+BROKER_NAMES = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq", "pyamqp": "rabbitmq"}
+
+
+class EarlyProcesses:
+    """Processes that were started before it is known what they are to run, or whether at all."""
+
+    def __init__(self) -> None:
+        self._processes: dict[tuple[str, ...], Process] = {}
+
+    def start(self, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str]) -> Process:
+        """Start one; `argv` is the command that the service will have."""
+        self._processes[argv] = Process(argv, cwd=cwd, env=env, talks=True)
+        return self._processes[argv]
+
+    def take(self, argv: tuple[str, ...]) -> Process | None:
+        """The process started with this command, if it was."""
+        return self._processes.pop(argv, None)
+
+    def close(self, besides: Collection[tuple[str, ...]] = ()) -> None:
+        """End those that nobody took; `besides` are commands that will still be asked for."""
+        for argv in [argv for argv in self._processes if argv not in besides]:
+            process = self._processes.pop(argv)
+            process.signal(signal.SIGKILL)
+            process.wait()
+
+
+@dataclass
+class Stack:
+    """The assembled services, with what `status` and `run` want to know beside them, and `notes` for the user.
+
+    `run` marks the processes of this run in their environment.
+    """
+
+    project: Project
+    services: list[Service]
+    facts: Mapping[str, Any]
+    notes: list[str]
+    ports: Ports
+    run: str
+    started_at: float = field(default_factory=time.monotonic)
+
+    def status(self, pid: int, services: Sequence[ServiceStatus]) -> StackStatus:
+        return StackStatus(
+            project=str(self.project.settings.root),
+            pid=pid,
+            uptime_s=round(time.monotonic() - self.started_at, 1),
+            services=tuple(services),
+            celery=str(self.project.celery),
+            tasks=tuple(self.facts["tasks"]),
+            python=self.project.python,
+            folder=str(self.project.folder),
+            environ=dict(self.project.late),
+        )
+
+
+def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: EarlyProcesses) -> Stack:
+    """Find out what the project is and which services it needs.
+
+    `wanted` names services to start (with what they depend on); empty means all. Raises DevkitError.
+    """
+    options = settings.options
+    known = list(dict.fromkeys((*BUILT_IN_SERVICES, "rabbitmq", *(extra.name for extra in settings.extra_services))))
+    for name in wanted:
+        if name not in known:
+            raise UsageError(
+                f"there is no service '{name}'{did_you_mean(name, known)}", looked=[f"services: {', '.join(known)}"]
+            )
+    python = find_python(settings.root, options.python, settings.environ)
+    # The guard of a run that was killed must not take the next run's processes for its own.
+    run = f"{paths.runtime.name}.{os.getpid()}-{time.time_ns()}"
+    marks = {"PYTHONUNBUFFERED": "1", sessions.MARKER: run}
+    own_environ, environ = {**settings.inherited, **marks}, {**settings.environ, **marks}
+    on = _switched_on(settings, wanted)
+
+    # The worker's process first: it also answers for the app.
+    asker = early.start(worker_argv(settings), settings.root, own_environ)
+    if "flower" in on:
+        early.start(flower_argv(python), settings.root, environ)
+    if "api" in on:
+        early.start(api_argv(settings), settings.root, own_environ)
+
+    celery = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
+    api = _find_api(settings) if "api" in on else None
+    ports = Ports(options)
+    asked = asked_for(settings)
+    facts = ask_facts(asker, celery, asked.environ(), options.timeout)
+    choice = choose(facts, asked, paths.data, ports.choose)
+    project = Project(settings, paths, python, celery, marks, choice.environ())
+
+    notes = []
+    if "api" in on and not api:
+        notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
+    services = _services(project, facts, choice, ports, api, on)
+    return Stack(project, _with_dependencies(services, wanted), facts, notes, ports, run)
+
+
+def _services(
+    project: Project, facts: Mapping[str, Any], choice: Choice, ports: Ports, api: AppRef | None, on: set[str]
+) -> list[Service]:
+    """All services that the project can have: the broker first, which the others depend on."""
+    broker = choice.broker or facts["broker"]
+    services = [redis_service(project, choice.embedded_port, choice.why)] if choice.embedded_port else []
+    if choice.rabbitmq_port:
+        name = _broker_name(project, broker, alone=not services)
+        services.append(rabbitmq_service(project, name, broker, choice.rabbitmq_port))
+    elif not choice.why:
+        services.append(_own_broker(project, broker, alone=not services))
+    after = tuple(service.name for service in services)
+    if api:
+        services.append(api_service(project, api, ports.choose("api"), after, installed=facts["uvicorn"]))
+    services.append(worker_service(project, after))
+    if "beat" in on and facts["beat"]:
+        services.append(beat_service(project, after))
+    if "flower" in on:
+        services.append(
+            flower_service(project, ports.choose("flower"), after, installed=facts["flower"], broker=broker)
+        )
+    extras = project.settings.extra_services
+    names = ["redis", *(service.name for service in services), *(extra.name for extra in extras)]
+    return services + [extra_service(project, extra, names) for extra in extras if extra.name in on]
+
+
+def _switched_on(settings: Settings, wanted: Sequence[str]) -> set[str]:
+    """Which of the optional services may start: those not switched off and, where some are named, needed by these."""
+    options = settings.options
+    switches = {"api": options.with_api, "flower": options.with_flower, "beat": options.with_beat}
+    needs = {extra.name: extra.depends_on for extra in settings.extra_services}
+    on = {name for name, switch in switches.items() if switch} | set(needs)
+    if not wanted:
+        return on
+    needed: set[str] = set()
+    todo = list(wanted)
+    while todo:
+        if (name := todo.pop()) not in needed:
+            needed.add(name)
+            todo.extend(needs.get(name, ()))
+    return on & needed
+
+
+def _find_api(settings: Settings) -> AppRef | None:
+    spec = settings.options.api or settings.fastapi_entrypoint
+    return resolve_fastapi(settings.root, spec) if spec else find_fastapi(settings.root)
+
+
+def _own_broker(project: Project, url: str, *, alone: bool) -> Service:
+    """The broker that the app uses and that runs already: shown, not started."""
+    return Service(
+        name=_broker_name(project, url, alone=alone),
+        argv=(),
+        cwd=project.folder,
+        env={},
+        ready=None,
+        url=masked(url),
+        how="asked for" if project.settings.options.broker else "the app's own",
+        external=True,
+    )
+
+
+def _broker_name(project: Project, url: str, *, alone: bool) -> str:
+    """A name that no other service has; `alone`: there is no embedded Redis."""
+    usual = BROKER_NAMES.get(url.partition(":")[0].partition("+")[0], "broker")
+    used = {extra.name for extra in project.settings.extra_services} | (set() if alone else {"redis"})
+    return next((name for name in (usual, "broker") if name not in used), "own-broker")
+
+
+def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[Service]:
+    """Those wanted and all that they depend on; all, if none is named. Raises UsageError for a circle."""
+    by_name = {service.name: service for service in services}
+    chosen: set[str] = set()
+
+    def choose_one(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            circle = " → ".join([*path[path.index(name) :], name])
+            raise UsageError(f"services depend on one another in a circle: {circle}", mend=["correct their depends_on"])
+        if name in by_name:
+            chosen.add(name)
+            for dependency in by_name[name].depends_on:
+                choose_one(dependency, (*path, name))
+
+    for name in wanted or by_name:
+        if name not in by_name:
+            raise UsageError(
+                f"'{name}' is not part of this stack: {_absent(name)}", looked=[f"it has {', '.join(by_name)}"]
+            )
+        choose_one(name, ())
+    return [service for service in services if service.name in chosen]
+
+
+def _absent(name: str) -> str:
+    reasons = {
+        "redis": "the app's own broker is used",
+        "rabbitmq": "another broker is used; --broker amqp:// asks for RabbitMQ",
+        "api": "no FastAPI app was found, or it is switched off",
+        "beat": "the app has no beat schedule, or it is switched off",
+    }
+    return reasons.get(name, "it is switched off")

@@ -1,0 +1,20 @@
+"""Celery beat, which sends the periodic tasks."""
+
+from devkit.services.commands import Project, agent_argv, run_order
+from devkit.stack.service import Notice, Service
+
+
+def beat_service(project: Project, depends_on: tuple[str, ...]) -> Service:
+    """Its schedule's state is kept under `.devkit/`; no pid file: the supervisor knows its pid."""
+    schedule = project.own_files("beat") / "schedule"
+    argv = ["-A", str(project.celery), "beat", "-l", "INFO", "--schedule", str(schedule), "--pidfile="]
+    return Service(
+        name="beat",
+        argv=agent_argv(project.python, "beat"),
+        cwd=project.folder,
+        env=project.environ,
+        order=run_order(project, "celery", argv),
+        ready=Notice("beat to read its schedule"),
+        depends_on=depends_on,
+        how=f"celery -A {project.celery} beat",
+    )

