@@ -7,21 +7,21 @@ import sys
 import click
 
 from devkit import __version__
-from devkit.cli.api import api
 from devkit.cli.base import Globals, global_options
 from devkit.cli.console import error_text, say, wants_colour
-from devkit.cli.debug import debug
-from devkit.cli.down import down
-from devkit.cli.failures import failures
+from devkit.cli.debug.command import debug
+from devkit.cli.failures.command import failures
+from devkit.cli.failures.show import show
 from devkit.cli.init import init
-from devkit.cli.logs import logs
-from devkit.cli.replay import replay
-from devkit.cli.restart import restart
-from devkit.cli.run import run
-from devkit.cli.show import show
-from devkit.cli.status import status
-from devkit.cli.up import up
-from devkit.cli.worker import worker
+from devkit.cli.reload.api import api
+from devkit.cli.reload.worker import worker
+from devkit.cli.replay.command import replay
+from devkit.cli.stack.down import down
+from devkit.cli.stack.logs import logs
+from devkit.cli.stack.restart import restart
+from devkit.cli.stack.status import status
+from devkit.cli.stack.up import up
+from devkit.cli.tasks.run import run
 from devkit.errors import DevkitError
 
 EXIT_INTERRUPTED = 130

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from devkit.cli.paused import ago, breakpoint_line, breakpoints_json, paused_json, paused_table, short_id
+from devkit.cli.debug.lists import ago, breakpoint_line, breakpoints_json, paused_json, paused_table, short_id
 from devkit.containers.execs import Exec, InContainer
 from devkit.containers.watch import Waiting
 from devkit.errors import DevkitError, UsageError

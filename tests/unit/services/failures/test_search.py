@@ -15,7 +15,7 @@ from devkit.settings.load import load
 from devkit.settings.paths import paths_for
 from devkit.store.failures import open_store
 from devkit.store.places import Places
-from tests.unit.cli.failing import ID, NOW, failure
+from tests.unit.cli.failures.failing import ID, NOW, failure
 
 Record = Callable[..., None]
 DOWN = "redis://:secret@127.0.0.1:1/1"

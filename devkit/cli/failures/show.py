@@ -25,7 +25,7 @@ def show(given: Globals, /, task_id: str, allow_pickle: bool, as_json: bool, **f
     import time
 
     from devkit.cli import console
-    from devkit.cli.sheet import Sheet, failure_json
+    from devkit.cli.failures.sheet import Sheet, failure_json
     from devkit.model.place import brought_here
     from devkit.services.failures.search import Failures
 

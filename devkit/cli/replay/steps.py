@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from devkit.cli import verdict
 from devkit.cli.base import Project
 from devkit.cli.console import error_text, say, show, wants_colour
-from devkit.cli.failed import short_ids
-from devkit.cli.moments import moment
-from devkit.cli.replay_options import Request
-from devkit.cli.sent import json_option
+from devkit.cli.failures.since import moment
+from devkit.cli.failures.table import short_ids
+from devkit.cli.replay import verdict
+from devkit.cli.replay.request import Request
+from devkit.cli.tasks.fate import json_option
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure, Unreadable
 from devkit.model.place import brought_here

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from devkit.cli.moments import moment
+from devkit.cli.failures.since import moment
 from devkit.errors import UsageError
 
 NOW = 1_795_369_081.0

@@ -18,7 +18,7 @@ def api(
     given: Globals, /, module_attr: str | None, host: str, port: int | None, ready_file: str | None, **flags: object
 ) -> int:
     """Serve the FastAPI application; new code is live as soon as it is saved, and no connection is refused."""
-    from devkit.cli.reloading import Talk
+    from devkit.cli.reload.voice import Talk
     from devkit.services.reload.api import ApiPlan
     from devkit.services.reload.run import run
 

@@ -5,7 +5,7 @@ from threading import Thread
 
 from devkit.cli.base import Project
 from devkit.cli.console import say, service_table, show
-from devkit.cli.report import Report
+from devkit.cli.stack.report import Report
 from devkit.errors import DevkitError
 from devkit.stack.messages import Taker
 

@@ -17,9 +17,9 @@ from devkit.cli.complete import services
 @click.pass_obj
 def logs(given: Globals, service: tuple[str, ...], follow: bool, lines: int | None, as_json: bool) -> int:
     """Show the services' output, also that of a stack that has stopped."""
-    from devkit.cli.containerlogs import ContainerLogView
-    from devkit.cli.logview import LogView
-    from devkit.cli.running import in_docker_alone
+    from devkit.cli.stack.container_lines import ContainerLogView
+    from devkit.cli.stack.lines import LogView
+    from devkit.cli.stack.running import in_docker_alone
 
     project = Project(given)
     view: LogView | ContainerLogView

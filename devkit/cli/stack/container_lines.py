@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
 
-from devkit.cli.logview import Line, Lines
+from devkit.cli.stack.lines import Line, Lines
 from devkit.containers.docker import Container, DockerError
 from devkit.containers.project import printed
 from devkit.containers.streams import Stream, split, stamped_logs

@@ -18,7 +18,7 @@ def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str |
 
     All other options are those of `celery worker`.
     """
-    from devkit.cli.reloading import Talk
+    from devkit.cli.reload.voice import Talk
     from devkit.services.reload.run import run
     from devkit.services.reload.worker import WorkerPlan
 

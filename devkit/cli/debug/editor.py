@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devkit.cli.console import say, show
-from devkit.cli.paused import breakpoint_line
-from devkit.cli.sent import Fate, arguments
+from devkit.cli.debug.lists import breakpoint_line
+from devkit.cli.tasks.fate import Fate, arguments
 from devkit.errors import DevkitError
 from devkit.model.editor import HOST, WAITS
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from devkit.cli.sheet import LONGEST_VALUE, Sheet, failure_json
+from devkit.cli.failures.sheet import LONGEST_VALUE, Sheet, failure_json
 from devkit.model.failure import Failure
-from tests.unit.cli.failing import ID, NOW, failure, frame
+from tests.unit.cli.failures.failing import ID, NOW, failure, frame
 
 SOURCE = '''def divide(x, y):
     """Fails with y=0."""

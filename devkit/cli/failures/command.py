@@ -38,8 +38,8 @@ def failures(
     import time
 
     from devkit.cli.console import say, show
-    from devkit.cli.failed import failures_json, failures_table, looked_at, results_read, short_ids
-    from devkit.cli.moments import moment
+    from devkit.cli.failures.since import moment
+    from devkit.cli.failures.table import failures_json, failures_table, looked_at, results_read, short_ids
     from devkit.services.failures.search import Failures
 
     now = time.time()

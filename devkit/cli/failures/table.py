@@ -9,7 +9,7 @@ from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 from devkit.cli.console import wants_colour
-from devkit.cli.paused import ago
+from devkit.cli.debug.lists import ago
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure
 from devkit.model.secret import MASK, is_secret

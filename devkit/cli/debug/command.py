@@ -71,7 +71,7 @@ def debug(
     """
     from pathlib import Path
 
-    from devkit.cli.debugging import Debugger
+    from devkit.cli.debug.steps import Debugger
     from devkit.errors import UsageError
     from devkit.model.editor import PORT
     from devkit.services.debug.containers import Only

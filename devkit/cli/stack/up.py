@@ -47,7 +47,7 @@ def up(
 
     Naming services starts those, and what they need.
     """
-    from devkit.cli import detached, starting
+    from devkit.cli.stack import detached, starting
     from devkit.errors import UsageError
 
     quiet = detached.inside()

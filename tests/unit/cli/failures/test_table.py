@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from devkit.cli.failed import cells, failures_json, failures_table, short_ids, short_names, when
-from tests.unit.cli.failing import ID, NOW, failure
+from devkit.cli.failures.table import cells, failures_json, failures_table, short_ids, short_names, when
+from tests.unit.cli.failures.failing import ID, NOW, failure
 
 LONG = "something that is too long to be shown as a whole " * 4
 

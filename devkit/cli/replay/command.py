@@ -42,8 +42,8 @@ def replay(given: Globals, /, **options: Any) -> int:
     An ID may be the beginning of one, of four characters or more; a FILE is what --save wrote. What the task sends is
     listed, not sent. Exit code 0: it passes now; 1: it fails; 125: that cannot be told.
     """
-    from devkit.cli.replay_options import Request
-    from devkit.cli.replaying import Replaying
+    from devkit.cli.replay.request import Request
+    from devkit.cli.replay.steps import Replaying
 
     flags = {key: options.pop(key) for key in ("celery", "broker", "result_backend")}
     request = Request(**options)

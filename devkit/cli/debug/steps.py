@@ -17,7 +17,7 @@ from devkit.services.debug.containers import GoneError, Only
 from devkit.services.debug.find import LIKE_AN_ID, Debugging, Paused, Sending, matching
 
 if TYPE_CHECKING:
-    from devkit.cli.sent import Fate
+    from devkit.cli.tasks.fate import Fate
     from devkit.debug.conversation import Outcome
 
 POLL_S = 0.005
@@ -50,7 +50,7 @@ class Debugger:
 
     def list_paused(self, task: str | None, *, as_json: bool) -> int:
         """The paused tasks, and under them the breakpoints."""
-        from devkit.cli.paused import breakpoint_line, paused_json, paused_table
+        from devkit.cli.debug.lists import breakpoint_line, paused_json, paused_table
 
         self._elsewhere.look()
         plain = self._debugging.plain()
@@ -71,7 +71,7 @@ class Debugger:
 
     def list_breakpoints(self, *, as_json: bool) -> int:
         """Where tasks will pause."""
-        from devkit.cli.paused import breakpoint_line, breakpoints_json
+        from devkit.cli.debug.lists import breakpoint_line, breakpoints_json
 
         found = self._debugging.breakpoints()
         if as_json:
@@ -97,7 +97,7 @@ class Debugger:
         self, places: Sequence[str], condition: str, task: str | None, *, on_failure: bool, retries: bool
     ) -> None:
         """Set them, and say where. From now on only what pauses after this is waited for."""
-        from devkit.cli.paused import breakpoint_line
+        from devkit.cli.debug.lists import breakpoint_line
 
         self._debugging.prepare()
         self._elsewhere.look()
@@ -110,7 +110,7 @@ class Debugger:
 
     def in_editor(self, task: str, port: int, call: tuple[str, str, str | None] | None) -> int:
         """Have the task wait for an editor; with `call`, its arguments as JSON and its queue, send it now."""
-        from devkit.cli.editor import prepare, run
+        from devkit.cli.debug.editor import prepare, run
 
         prepare(self._debugging, task, port)
         return run(self._debugging, task, *call) if call else 0
@@ -137,7 +137,7 @@ class Debugger:
 
     def run(self, task: str, args_json: str, kwargs_json: str, queue: str | None, *, pause: bool) -> int:
         """Send the task, and attach when this very one pauses: `pause` at its first line, if it has no breakpoint."""
-        from devkit.cli.sent import Fate, arguments
+        from devkit.cli.tasks.fate import Fate, arguments
         from devkit.debug.events import DETACHED, Left
 
         args, kwargs = arguments(args_json, kwargs_json)
@@ -262,7 +262,7 @@ class Debugger:
     def _choose(self, found: list[Paused]) -> Paused:
         if len(found) == 1 or self._commands or not (sys.stdin.isatty() and sys.stdout.isatty()):
             return found[0]
-        from devkit.cli.paused import line
+        from devkit.cli.debug.lists import line
 
         for number, one in enumerate(found, 1):
             say(f"{number}  {line(one)}")

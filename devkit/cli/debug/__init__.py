@@ -1,0 +1,1 @@
+"""`devkit debug`: lists, waits, attaches."""

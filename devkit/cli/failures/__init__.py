@@ -1,0 +1,1 @@
+"""`devkit failures` and `devkit show`."""

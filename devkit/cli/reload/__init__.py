@@ -1,0 +1,1 @@
+"""`devkit worker` and `devkit api`."""

@@ -1,0 +1,1 @@
+"""`devkit replay`: what is asked, run, and said of it."""

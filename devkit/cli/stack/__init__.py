@@ -1,0 +1,1 @@
+"""`devkit up`, `down`, `status`, `logs` and `restart`."""

@@ -1,0 +1,1 @@
+"""`devkit run`: sending tasks, and what becomes of them."""
