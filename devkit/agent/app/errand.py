@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .describe import Problem
+from .load import Problem
 
 Tell = Callable[..., None]
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import errand
-from .describe import Problem, broker_error, load_app, result_backend_error
+from .describe import broker_error, result_backend_error
+from .load import Problem, load_app
 
 POLL_S = 0.05
 NO_WORKER_AFTER_S = 2.0

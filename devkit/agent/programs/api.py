@@ -10,8 +10,8 @@ import logging
 import socket
 from typing import Any
 
-from ..app.describe import Problem, import_attribute
-from ..fork.zygote import Generation
+from ..app.load import Problem, import_attribute
+from ..fork.generation import Generation
 
 CHECK_S = 0.05
 CLOSE = (b"connection", b"close")

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...model.failure import Failure, Unreadable
 from ..app.bytecode import distrust_recent
-from ..app.describe import Problem, load_app
+from ..app.load import Problem, load_app
 
 # How long a task that is interrupted has for its `finally`.
 GRACE_S = 1.0

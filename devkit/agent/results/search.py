@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..app import errand
-from ..app.describe import Problem, load_app
+from ..app.load import Problem, load_app
 from .backends import Meta, Reader, down, reader_for
 from .meta import failed_at, failure_of, name_of, never_ran
 

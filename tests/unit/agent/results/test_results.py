@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from celery import Celery
 from kombu import serialization
 
-from devkit.agent.app.describe import Problem
+from devkit.agent.app.load import Problem
 from devkit.agent.results import search
 from devkit.agent.results.traceback import read_traceback
 from devkit.model.failure import Failure
