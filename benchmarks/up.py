@@ -31,7 +31,8 @@ from benchmarks._common import (
     spread,
     temporary_folder,
 )
-from devkit.services.stack.assemble import EarlyProcesses, assemble
+from devkit.services.stack.assemble import assemble
+from devkit.services.stack.early import EarlyProcesses
 from devkit.settings.load import load
 from devkit.settings.paths import paths_for
 from devkit.stack.ports import HOST

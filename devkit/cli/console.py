@@ -1,16 +1,10 @@
 """How values and errors look to people: colour only on a terminal, tables as wide as it is."""
 
-import io
 import os
-import shutil
 import sys
-from collections.abc import Sequence
 from typing import TextIO
 
 from devkit.errors import DevkitError
-from devkit.model.status import ServiceStatus
-
-STATE_STYLES = {"ready": "green", "failed": "bold red", "starting": "yellow", "reloading": "yellow", "stopped": "dim"}
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -38,39 +32,3 @@ def error_text(error: DevkitError, *, colour: bool) -> str:
     lines += [f"  looked: {place}" for place in error.looked]
     lines += [f"  mend: {way}" for way in error.mend]
     return "\n".join(lines)
-
-
-def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str:
-    """The table of `up` and, with each service's state, of `status`."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    columns: dict[str, list[Text]] = {"service": [Text(service.name) for service in services]}
-    if with_state:
-        columns["state"] = [Text(service.state, STATE_STYLES[service.state]) for service in services]
-    columns["ready after"] = [Text("" if s.ready_s is None else f"{s.ready_s:.2f} s") for s in services]
-    columns["url"] = [Text(service.url or "") for service in services]
-    columns["how"] = [Text(_how(service), "dim") for service in services]
-
-    width = shutil.get_terminal_size().columns - 2 if sys.stdout.isatty() else 1000
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for heading, cells in columns.items():
-        if heading == "how":  # where the terminal is too narrow, this one gives way
-            for cell in cells:
-                cell.truncate(max(width, 0), overflow="ellipsis")
-        width -= max(len(heading), *map(len, cells), 0) + 3
-        table.add_column(heading, no_wrap=True)
-    for row in zip(*columns.values(), strict=True):
-        table.add_row(*row)
-    colour = wants_colour(sys.stdout)
-    target = io.StringIO()
-    Console(file=target, force_terminal=colour, no_color=not colour, width=1000, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()).strip("\n")
-
-
-def _how(service: ServiceStatus) -> str:
-    restarts = f"{service.restarts} restart{'s'[: service.restarts != 1]}" if service.restarts else ""
-    generation = f"generation {service.generation}" if service.generation > 1 else ""
-    return "; ".join(filter(None, [generation, service.note, restarts, service.how]))

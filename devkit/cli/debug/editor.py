@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from devkit.cli.console import say, show
 from devkit.cli.debug.lists import breakpoint_line
-from devkit.cli.tasks.fate import Fate, arguments
+from devkit.cli.tasks.arguments import arguments
+from devkit.cli.tasks.fate import Fate
 from devkit.errors import DevkitError
 from devkit.model.editor import HOST, WAITS
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shutil
 import sys
 import time
@@ -11,10 +10,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from devkit.cli.console import wants_colour
+from devkit.cli.text import ago, short_path
 from devkit.model.breakpoint import Breakpoint
 
 if TYPE_CHECKING:
-    from devkit.services.debug.find import Paused
+    from devkit.services.debug.paused import Paused
 
 SHORT_ID = 8
 PLAIN = "Celery's own rdb"
@@ -88,16 +88,3 @@ def breakpoint_line(one: Breakpoint, now: int | None) -> str:
     else:
         place = f"failures of {one.task or 'any task'}" + (", also those that are tried again" if one.retries else "")
     return f"breakpoint {one.number}: {place}" + (f" if {one.condition}" if one.condition else "")
-
-
-def ago(seconds: float) -> str:
-    """A time span, as short as it can be."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{max(int(seconds), 0)} s"
-
-
-def short_path(path: str) -> str:
-    """Relative to the working directory, if it is inside."""
-    return path.removeprefix(os.path.join(os.getcwd(), ""))  # noqa: PTH109, PTH118 - a text to compare with

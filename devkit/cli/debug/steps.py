@@ -14,7 +14,9 @@ from devkit.cli.console import say, show, wants_colour
 from devkit.errors import DevkitError
 from devkit.model.editor import in_editor
 from devkit.services.debug.containers import GoneError, Only
-from devkit.services.debug.find import LIKE_AN_ID, Debugging, Paused, Sending, matching
+from devkit.services.debug.find import LIKE_AN_ID, Debugging
+from devkit.services.debug.paused import Paused, matching
+from devkit.services.debug.sending import Sending
 
 if TYPE_CHECKING:
     from devkit.cli.tasks.fate import Fate
@@ -137,7 +139,8 @@ class Debugger:
 
     def run(self, task: str, args_json: str, kwargs_json: str, queue: str | None, *, pause: bool) -> int:
         """Send the task, and attach when this very one pauses: `pause` at its first line, if it has no breakpoint."""
-        from devkit.cli.tasks.fate import Fate, arguments
+        from devkit.cli.tasks.arguments import arguments
+        from devkit.cli.tasks.fate import Fate
         from devkit.debug.events import DETACHED, Left
 
         args, kwargs = arguments(args_json, kwargs_json)

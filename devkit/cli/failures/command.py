@@ -39,7 +39,8 @@ def failures(
 
     from devkit.cli.console import say, show
     from devkit.cli.failures.since import moment
-    from devkit.cli.failures.table import failures_json, failures_table, looked_at, results_read, short_ids
+    from devkit.cli.failures.table import failures_json, failures_table, looked_at, results_read
+    from devkit.cli.text import short_ids
     from devkit.services.failures.search import Failures
 
     now = time.time()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from devkit.cli.console import wants_colour
-from devkit.cli.failures.table import clock, columns, fit, iso, masked, masked_arguments, plain, when
+from devkit.cli.failures.table import masked, masked_arguments
+from devkit.cli.text import clock, columns, fit, iso, plain, when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure, Frame
 from devkit.model.secret import MASK

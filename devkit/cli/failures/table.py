@@ -1,15 +1,12 @@
 """How failed tasks look: in a table, and as JSON."""
 
 import json
-import shutil
 import sys
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
-from itertools import pairwise, takewhile
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from devkit.cli.console import wants_colour
-from devkit.cli.debug.lists import ago
+from devkit.cli.text import cells, columns, fit, iso, plain, short_ids, when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure
 from devkit.model.secret import MASK, is_secret
@@ -17,8 +14,6 @@ from devkit.model.secret import MASK, is_secret
 if TYPE_CHECKING:
     from devkit.services.failures.search import Found
 
-SHORT_ID = 8
-LONG_AGO_S = 86400
 GAP = "  "
 # What message and arguments need: a table with less room for them does without the worker, then without the retries.
 ENOUGH_FOR_WHAT = 50
@@ -68,37 +63,6 @@ def masked(value: Any, name: object = "") -> Any:
     return [masked(item) for item in value] if isinstance(value, list) else value
 
 
-def iso(at: float) -> str:
-    """A point in time, as other programs read it."""
-    return _date(at).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _date(at: float) -> datetime:
-    """The date, here; for what is none, as only a broken record has it, the first one of all."""
-    try:
-        return datetime.fromtimestamp(at).astimezone()
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0).astimezone()
-
-
-def when(at: float, now: float) -> str:
-    """A point in time, as people say it."""
-    if abs(now - at) < LONG_AGO_S:  # another machine's clock may be ahead
-        return f"{ago(now - at)} ago"
-    return clock(at)[: -len(":00")]
-
-
-def clock(at: float) -> str:
-    """A point in time, here."""
-    return f"{_date(at):%Y-%m-%d %H:%M:%S}"
-
-
-def plain(text: str, *, lines: bool = False) -> str:
-    """The text without what a terminal takes for a command; with `lines`, its line ends and tabs stay."""
-    kept = "\n\t" if lines else ""
-    return "".join(char if char.isprintable() or char in kept else repr(char)[1:-1] for char in text)
-
-
 def what(failure: Failure) -> str:
     """The exception and its message, on one line."""
     return plain(": ".join(filter(None, [failure.exception.rpartition(".")[2], " ".join(failure.message.split())])))
@@ -128,19 +92,6 @@ def looked_at(where: str, found: "Found") -> str:
     return f"{text} and at {results.read:,} results in {results.where}" + (f"; left out: {out}" if out else "")
 
 
-def short_ids(ids: Collection[str]) -> dict[str, str]:
-    """The beginning of each, long enough to tell it from the others."""
-    ordered = sorted(set(ids))
-    shared = [_shared(one, other) for one, other in pairwise(ordered)]
-    lengths = [max(SHORT_ID, before + 1, after + 1) for before, after in zip([0, *shared], [*shared, 0], strict=True)]
-    return {one: one[:length] for one, length in zip(ordered, lengths, strict=False)}
-
-
-def _shared(one: str, other: str) -> int:
-    """How many characters two texts have in common at their beginning."""
-    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False)))
-
-
 def short_names(names: Sequence[str]) -> dict[str, str]:
     """The end of each dotted name, long enough to tell it from the others."""
     found = {}
@@ -152,11 +103,6 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
             count += 1
         found[name] = ".".join(parts[-count:])
     return found
-
-
-def columns() -> int | None:
-    """The terminal's width; None where standard output is none, so that nothing is to be cut."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def failures_table(failures: Sequence[Failure], now: float) -> str:
@@ -204,23 +150,3 @@ def _widths(natural: dict[str, int], room: int | None) -> dict[str, int]:
 
 def _total(widths: dict[str, int]) -> int:
     return sum(widths.values()) + len(GAP) * (len(widths) - 1)
-
-
-def cells(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly so many columns: cut, or filled up."""
-    if (missing := width - cells(text)) >= 0:
-        return " " * missing + text if right else text + " " * missing
-    if text.isascii():
-        return text[: width - 1] + "…"
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, width - 1) + "…"

@@ -16,10 +16,10 @@ import click
 from devkit.cli.base import Project
 from devkit.cli.console import error_text, say, show, wants_colour
 from devkit.cli.failures.since import moment
-from devkit.cli.failures.table import short_ids
 from devkit.cli.replay import verdict
 from devkit.cli.replay.request import Request
-from devkit.cli.tasks.fate import json_option
+from devkit.cli.tasks.arguments import json_option
+from devkit.cli.text import short_ids
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure, Unreadable
 from devkit.model.place import brought_here

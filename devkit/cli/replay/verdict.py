@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devkit.cli.console import wants_colour
-from devkit.cli.failures.table import plain, when
+from devkit.cli.text import plain, when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure
 from devkit.services.replay.replayer import Replayed

@@ -6,7 +6,8 @@ import sys
 import time
 
 from devkit.cli.base import Project
-from devkit.cli.console import say, service_table, show
+from devkit.cli.console import say, show
+from devkit.cli.stack.table import service_table
 from devkit.errors import DevkitError
 from devkit.model.status import StackStatus
 from devkit.settings.paths import make_data

@@ -7,7 +7,8 @@ from contextlib import suppress
 from threading import Thread
 from types import TracebackType
 
-from devkit.cli.console import error_text, service_table, wants_colour
+from devkit.cli.console import error_text, wants_colour
+from devkit.cli.stack.table import service_table
 from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus
 from devkit.settings.paths import Paths

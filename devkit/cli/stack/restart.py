@@ -23,8 +23,9 @@ POLL_S = 0.05
 @click.pass_obj
 def restart(given: Globals, service: tuple[str, ...]) -> int:
     """Restart services and wait until they are ready again. Exit code 1 when one does not become ready."""
-    from devkit.cli.console import service_table, show
+    from devkit.cli.console import show
     from devkit.cli.stack.running import running_in_containers
+    from devkit.cli.stack.table import service_table
     from devkit.errors import DevkitError
     from devkit.stack.control import ask
 

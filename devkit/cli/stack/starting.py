@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from threading import Thread
 
 from devkit.cli.base import Project
-from devkit.cli.console import say, service_table, show
+from devkit.cli.console import say, show
 from devkit.cli.stack.report import Report
+from devkit.cli.stack.table import service_table
 from devkit.errors import DevkitError
 from devkit.stack.messages import Taker
 

@@ -13,8 +13,9 @@ from devkit.cli.base import Globals, Project, global_options, json_flag
 @click.pass_obj
 def status(given: Globals, as_json: bool) -> int:
     """Show the running stack's services. Exit code 1 when no stack runs."""
-    from devkit.cli.console import say, service_table, show
+    from devkit.cli.console import say, show
     from devkit.cli.stack.running import running_stack
+    from devkit.cli.stack.table import service_table
     from devkit.model.status import StackStatus
 
     project = Project(given)

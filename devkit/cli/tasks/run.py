@@ -35,7 +35,8 @@ def run(
     TASK is a task's name, or a dotted end of it that only one has: divide for sample_app.tasks.divide.
     """
     from devkit.cli.console import show
-    from devkit.cli.tasks.fate import Fate, arguments
+    from devkit.cli.tasks.arguments import arguments
+    from devkit.cli.tasks.fate import Fate
     from devkit.services.project.send import send
 
     args, kwargs = arguments(args_json, kwargs_json)

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from devkit.errors import DevkitError, UsageError
-from devkit.services.commands import USUAL_PORTS, Ports
+from devkit.services.ports import USUAL_PORTS, Ports
 from devkit.settings.load import Settings
 from devkit.settings.options import environment_name
 from devkit.settings.paths import Paths

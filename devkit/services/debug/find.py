@@ -2,11 +2,9 @@
 
 import re
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
@@ -15,6 +13,8 @@ from devkit.model.place import here
 from devkit.model.session import Session
 from devkit.model.status import StackStatus
 from devkit.services.debug.containers import Elsewhere, GoneError, Only
+from devkit.services.debug.paused import LOCAL, Paused, is_named, of_plain
+from devkit.services.debug.sending import Sending
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths, make_data
 from devkit.stack.control import ask
@@ -23,45 +23,10 @@ from devkit.store.breakpoints import check as check_condition
 from devkit.store.sessions import PAUSED, Sessions, is_here
 
 if TYPE_CHECKING:
-    from devkit.containers.execs import Exec
     from devkit.containers.relay import Pipe
 
-LOCAL = "127.0.0.1"
-SHORTEST_ID = 4
 LIKE_AN_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,}|pid-\d+")
 FILE_AND_LINE = re.compile(r"(?P<file>.+):(?P<line>\d+)")
-
-
-@dataclass(frozen=True)
-class Paused:
-    """A task that waits for a client, and where that reaches it. Without a token it waits in Celery's own rdb.
-
-    `there` is the container or pod that it is in, None: the one that we are in ourselves, or none.
-    """
-
-    session: Session
-    host: str = LOCAL
-    there: "Exec | None" = None
-
-    @property
-    def plain(self) -> bool:
-        return not self.session.token
-
-    @property
-    def key(self) -> tuple[str, float, str]:
-        """Tells this pause from another one of the same task, and from one elsewhere."""
-        return self.session.id, self.session.since, self.session.container or self.place
-
-    @property
-    def place(self) -> str:
-        """The host or the container, as people call it."""
-        return self.there.name if self.there else self.session.host or self.host
-
-    def to_json(self) -> dict[str, Any]:
-        """As `devkit debug --list --json` shows it: whoever has the token may run code in the worker."""
-        data = self.session.to_wire()
-        del data["token"]
-        return {**data, "container": self.there.name if self.there else data["container"], "plain": self.plain}
 
 
 class Debugging:
@@ -102,11 +67,11 @@ class Debugging:
         if self.elsewhere.only:
             return []
         known = {session.pid for session in self._sessions.all() if is_here(session)}
-        return [Paused(_of_plain(one.pid, one.port), one.host) for one in waiting(self.root, known)]
+        return [Paused(of_plain(one.pid, one.port), one.host) for one in waiting(self.root, known)]
 
     def plain_elsewhere(self) -> list[Paused]:
         """Those that do so in containers."""
-        return [Paused(_of_plain(one.pid, one.port), one.host, there) for there, one in self.elsewhere.plain()]
+        return [Paused(of_plain(one.pid, one.port), one.host, there) for there, one in self.elsewhere.plain()]
 
     def at_address(self, host: str, port: int) -> Paused:
         """Whatever listens there; a session is known by its port. Raises DevkitError."""
@@ -114,12 +79,12 @@ class Debugging:
             self.elsewhere.look()
             self.elsewhere.settle()
             known = [one for one in self.paused() if one.session.port == port]
-            return known[0] if known else Paused(_of_plain(0, port), host, self.elsewhere.asked_for())
+            return known[0] if known else Paused(of_plain(0, port), host, self.elsewhere.asked_for())
         for session in self._sessions.all():
             is_meant = host == session.host or (is_here(session) and host in (LOCAL, "localhost"))
             if session.port == port and is_meant:
                 return Paused(session, host)
-        return Paused(_of_plain(0, port), host)
+        return Paused(of_plain(0, port), host)
 
     def reach(self, paused: Paused) -> "Pipe | None":
         """The beginning of a connection into a container; None for what is connected to as any port is.
@@ -217,7 +182,7 @@ class Debugging:
         chosen = [
             one
             for one in self._breakpoints.all()
-            if one.place in wanted or (task and one.task and _is_named(task, one.task)) or not (places or task)
+            if one.place in wanted or (task and one.task and is_named(task, one.task)) or not (places or task)
         ]
         return self._breakpoints.remove(one.number for one in chosen)
 
@@ -247,71 +212,3 @@ class Debugging:
         once = self._breakpoints.add(Breakpoint(0, "task", task=task, task_id=task_id)) if pause else None
         news = send(self._settings, self._paths, task, args, kwargs, queue=queue, wait=True, task_id=task_id)
         return Sending(news, lambda: self._breakpoints.remove([once.number] if once else []))
-
-
-class Sending:
-    """A task under way: what becomes of it is told in the background."""
-
-    def __init__(self, news: Iterator[dict[str, Any]], at_end: Callable[[], object] = lambda: None) -> None:
-        self._at_end = at_end
-        self._news: SimpleQueue[dict[str, Any] | DevkitError | None] = SimpleQueue()
-        self._thread = Thread(target=self._follow, args=(news,), daemon=True)
-        self._thread.start()
-
-    def news(self, timeout: float) -> Iterator[dict[str, Any]]:
-        """What arrives within that time. Raises the DevkitError for which it could not be sent."""
-        try:
-            item = self._news.get(timeout=timeout)
-            while item is not None:
-                if isinstance(item, DevkitError):
-                    raise item
-                yield item
-                item = self._news.get_nowait()
-        except Empty:
-            pass
-
-    def close(self) -> None:
-        """Stop asking what becomes of the task; it goes on itself."""
-        self._at_end()
-        if self._thread.is_alive():
-            import psutil
-
-            for child in psutil.Process().children():  # no other is of use to who has debugged
-                child.kill()
-            self._thread.join()
-
-    def _follow(self, news: Iterator[dict[str, Any]]) -> None:
-        try:
-            for item in news:
-                self._news.put(item)
-        except DevkitError as error:
-            self._news.put(error)
-
-
-def matching(paused: Collection[Paused], word: str) -> list[Paused]:
-    """Those of the task of that name or dotted suffix, or of the id that begins like this.
-
-    Raises UsageError for the beginning of several ids.
-    """
-    named = [one for one in paused if _is_named(word, one.session.task)]
-    found = [one for one in paused if len(word) >= SHORTEST_ID and one.session.id.startswith(word)]
-    if exact := [one for one in found if one.session.id == word]:
-        return exact
-    if len({one.session.task_id or one.session.id for one in found}) > 1:
-        raise UsageError(
-            f"several ids begin with '{word}'", looked=[one.session.id for one in found], mend=["give more of it"]
-        )
-    return named or found
-
-
-def _is_named(word: str, task: str) -> bool:
-    return f".{task}".endswith(f".{word}")
-
-
-def _of_plain(pid: int, port: int) -> Session:
-    """What little is known of who waits in Celery's own rdb."""
-    return Session(
-        id=f"pid-{pid}" if pid else f"port-{port}", task="", task_id="", args="", file="", line=0, function="",
-        host="", container="", pid=pid, pid_started=None, main_pid=pid, thread="", port=port, token="", since=0.0,
-        state=PAUSED, paused_s=0.0, why="",
-    )  # fmt: skip

@@ -11,8 +11,9 @@ from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure
 from devkit.services.commands import zygote_argv
 from devkit.services.project.broker import masked
+from devkit.services.project.errand import run_errand
 from devkit.services.project.facts import ask_facts, problem_error
-from devkit.services.project.target import find_target, run_errand
+from devkit.services.project.target import find_target
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from devkit.errors import DevkitError
-from devkit.services.commands import USUAL_PORTS, Port
+from devkit.services.ports import USUAL_PORTS, Port
 from devkit.services.stack.redis import EMBEDDED_MARK
 from devkit.settings.load import Settings
 from devkit.stack.ports import HOST, is_free

@@ -39,7 +39,7 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
 
 
 def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
-    """A `devkit.agent.app.describe.Problem` in words."""
+    """A `devkit.agent.app.load.Problem` in words."""
     match problem["problem"]:
         case "no celery" | "no uvicorn" as kind:
             python, package = problem["python"], kind.removeprefix("no ")

@@ -6,8 +6,9 @@ from typing import Any
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.model.place import traceback_here
 from devkit.services.project.broker import masked
+from devkit.services.project.errand import run_errand
 from devkit.services.project.facts import problem_error
-from devkit.services.project.target import find_target, run_errand
+from devkit.services.project.target import find_target
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths

@@ -1,14 +1,10 @@
 """The project's Celery app, as devkit's own commands meet it: where, under which interpreter, with which broker."""
 
-import json
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError
 from devkit.model.status import StackStatus
-from devkit.services.commands import AGENT
 from devkit.services.project.broker import asked_for
 from devkit.services.project.python import find_python
 from devkit.settings.discover import AppRef, find_celery, resolve_celery
@@ -62,39 +58,3 @@ def find_target(settings: Settings, paths: Paths) -> Target:
         routes = find_routes(settings, paths)
     environ = routes.environ(settings.environ, asked) if routes else {**settings.environ, **late, **asked}
     return Target(app, python, environ, routes)
-
-
-def run_errand(
-    target: Target,
-    argv: Sequence[str],
-    order: Mapping[str, Any],
-    in_words: Callable[[Mapping[str, Any]], DevkitError],
-    doing: str,
-) -> Iterator[dict[str, Any]]:
-    """What the project's process tells (`devkit.agent.app.errand`), where `argv` names the module and its arguments.
-
-    Raises what `in_words` makes of a problem, and DevkitError if the process fails at what it was `doing`.
-    """
-    with subprocess.Popen(
-        [target.python, str(AGENT), *argv],
-        cwd=target.app.folder,
-        env=target.environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(order))
-        process.stdin.close()
-        try:
-            for line in process.stdout:
-                news = json.loads(line)
-                if "problem" in news:
-                    raise target.told(in_words(news), news["problem"])
-                yield news
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode != 0:
-        raise DevkitError(f"{doing} ended with exit code {process.returncode}, its output is above")

@@ -4,12 +4,11 @@ import socket
 from typing import Any
 
 from devkit.errors import DevkitError, UsageError
-from devkit.services.commands import Port, Ports, Project, app_order, devkit_argv
+from devkit.services.ports import Ports
 from devkit.settings.discover import AppRef, find_fastapi, resolve_fastapi
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
-from devkit.stack.ports import HOST, holder
-from devkit.stack.service import Notice, Service
+from devkit.stack.ports import holder
 
 # Open streams and WebSockets get this long at a stop; uvicorn's default is for ever.
 GRACE_S = 2
@@ -69,32 +68,3 @@ class ApiPlan:
     def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]:  # noqa: ARG002
         """Which application to serve, and on which socket."""
         return {"kind": "api", "socket": self._socket.fileno(), "grace_s": GRACE_S}
-
-
-def api_argv(settings: Settings) -> tuple[str, ...]:
-    """The command that starts the API early."""
-    named = [settings.options.api] if settings.options.api and settings.sources["api"] == "flag" else []
-    return devkit_argv("api", [*settings.passed_on(), *named])
-
-
-def api_service(project: Project, app: AppRef, port: Port, depends_on: tuple[str, ...], *, installed: bool) -> Service:
-    """`devkit api`, with the app, the port and the broker that `up` has found; ready when it accepts connections.
-
-    Raises UsageError when the project has no uvicorn `installed`.
-    """
-    if not installed:
-        raise UsageError(
-            f"{project.python} has no uvicorn to serve {app}",
-            mend=[f"{project.python} -m pip install uvicorn", "or leave the API out: --no-api"],
-        )
-    return Service(
-        name="api",
-        argv=api_argv(project.settings),
-        cwd=project.settings.root,
-        env=project.own_environ,
-        order=app_order(project, app, port=port.number),
-        ready=Notice("the API to accept connections"),
-        depends_on=depends_on,
-        url=f"http://{HOST}:{port.number}",
-        how=f"uvicorn {app}{port.note}",
-    )

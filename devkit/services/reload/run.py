@@ -1,10 +1,8 @@
 """Runs the worker or the API with hot reload: joins the handover with its zygotes, its watcher and its supervisor."""
 
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -12,11 +10,13 @@ from typing import Any, Protocol
 from devkit.errors import DevkitError
 from devkit.model.rdb import DEBUG_FOLDER
 from devkit.reload.handover import Handover, Program
-from devkit.reload.messages import Changed, Inbox, Message, Reinstalled, Signalled, Told, ZygoteEnded
-from devkit.reload.zygote import NOTIFY_FD, Zygote
+from devkit.reload.messages import Inbox, Message, Signalled, Told, ZygoteEnded
+from devkit.reload.zygote import Zygote
 from devkit.services.commands import zygote_argv
 from devkit.services.project.facts import problem_error
 from devkit.services.project.python import find_python
+from devkit.services.reload.eyes import Eyes, Talk, settings_files
+from devkit.services.reload.parent import Parent
 from devkit.services.reload.ready import ReadyFile, with_data
 from devkit.services.reload.worker import debug_folder
 from devkit.services.signals import signals_into
@@ -41,47 +41,6 @@ class Plan(Protocol):
     def find_app(self, settings: Settings) -> AppRef: ...
     def bind(self, settings: Settings, port: int | None) -> str: ...
     def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]: ...
-
-
-class Talk(Protocol):
-    """Tells people what happens; every method returns at once."""
-
-    def notice(self, text: str) -> None: ...
-    def problem(self, error: DevkitError) -> None: ...
-    def detail(self, text: str) -> None: ...
-
-
-class Supervisor:
-    """Whoever started this command through `devkit.stack.process.Process`: `devkit up`, or nobody."""
-
-    def __init__(self) -> None:
-        fd = os.environ.pop(NOTIFY_FD, None)
-        self._fd = None if fd is None else int(fd)
-        self._ready = False
-        if self._fd is not None:
-            os.set_inheritable(self._fd, False)
-
-    def __bool__(self) -> bool:
-        return self._fd is not None
-
-    def orders(self) -> Iterator[dict[str, Any]]:
-        """The lines on standard input, until the one that says what to run."""
-        for line in sys.stdin:
-            yield json.loads(line)
-
-    def tell(self, message: Mapping[str, Any]) -> None:
-        """Answer, or tell what is new; one that is gone needs no answer."""
-        if self._fd is not None:
-            with suppress(OSError):
-                os.write(self._fd, json.dumps(message).encode() + b"\n")
-
-    def progress(self, generation: int, state: str, note: str) -> None:
-        """The first generation that is ready is what a start waits for."""
-        if state == "ready" and not self._ready:
-            self._ready = True
-            self.tell({"ready": True})
-        if self._ready:
-            self.tell({"progress": {"generation": generation, "state": state, "note": note}})
 
 
 def run(
@@ -113,7 +72,7 @@ class _Runner:
         self._settings = load()
         self._plan = plan
         self._talk = talk
-        self._supervisor = Supervisor()
+        self._supervisor = Parent()
         self._ready_file = ready_file
         self._inbox: Inbox = SimpleQueue()
         self._loans = _address(paths) if plan.name == "worker" else ""
@@ -123,7 +82,7 @@ class _Runner:
         self._sessions = Sessions(os.fspath(debug_folder(self._settings) / "sessions"))
         self._late: dict[str, str] = {}
         self._app: AppRef | None = None
-        self._eyes: _Eyes | None = None
+        self._eyes: Eyes | None = None
 
     def run(self, port: int | None) -> int:
         zygote = self._make_zygote()  # it imports what it can while the rest is found out
@@ -145,7 +104,7 @@ class _Runner:
         if url and not self._supervisor:
             self._talk.notice(f"{self._app} on {url}")
         options = self._settings.options
-        self._eyes = eyes = _Eyes(self._settings, self._app, self._inbox, self._learned, self._talk)
+        self._eyes = eyes = Eyes(self._settings, self._app, self._inbox, self._learned, self._talk)
         ready = [zygote]
         program = self._program(lambda: ready.pop() if ready else self._make_zygote())
         if program.spawn and options.fork is None:
@@ -248,7 +207,7 @@ def _address(paths: Paths) -> str:
 class _Reporter:
     """`devkit.reload.handover.Reporter`: tells people, the supervisor and whoever looks at the ready file."""
 
-    def __init__(self, talk: Talk, supervisor: Supervisor, ready_file: ReadyFile) -> None:
+    def __init__(self, talk: Talk, supervisor: Parent, ready_file: ReadyFile) -> None:
         self.notice = talk.notice
         self.problem = talk.problem
         self._supervisor = supervisor
@@ -257,85 +216,6 @@ class _Reporter:
     def progress(self, generation: int, state: str, note: str) -> None:
         self._ready_file.show(there=state in ("ready", "reloading"))
         self._supervisor.progress(generation, state, note)
-
-
-class _Eyes:
-    """`devkit.reload.handover.Watch`: the watchers, which are set up anew when more is to be watched."""
-
-    def __init__(self, settings: Settings, app: AppRef, inbox: Inbox, learned: Path, talk: Talk) -> None:
-        self._settings = settings
-        self._roots = list(dict.fromkeys([settings.root, app.folder.resolve()]))
-        self._files = list(settings_files(settings))
-        self._inbox = inbox
-        self._learned = learned
-        self._talk = talk
-        self._watcher: Any = None
-        self._installed: set[str] = set()
-        if settings.options.reload:
-            self._watch()
-
-    def _watch(self) -> None:
-        from devkit.reload.tree import Watched
-        from devkit.reload.watch import Watcher, gives_no_events
-
-        options, before = self._settings.options, self._watcher
-        poll = gives_no_events(self._settings.root) if options.poll is None else options.poll
-        globs = [glob.strip() for glob in (options.watch or "").split(",") if glob.strip()]
-
-        def ready(folders: int, files: int, took_s: float) -> None:
-            how = " by polling" if poll else ""
-            self._talk.detail(f"watching {folders} folders, {files} files after {took_s:.3f} s{how}")
-            if before:
-                before.close()  # not earlier: nothing may change unseen
-
-        self._watcher = Watcher(
-            Watched(tuple(outermost(self._roots)), tuple(self._files), tuple(globs)),
-            lambda paths, at: self._inbox.put(Changed(tuple(paths), at)),
-            ready,
-            poll=poll,
-            on_trouble=lambda error: self._talk.notice(f"{error.strerror}: looking for changes at intervals instead"),
-        )
-
-    def renew(self, settings: Settings) -> None:
-        """Watch what the settings say now."""
-        before, self._settings = self._settings, settings
-        self._files = [path for path in self._files if path not in settings_files(before)]
-        self._files += settings_files(settings)
-        if self._watcher:
-            self._watch()
-
-    def sources(self, paths: Sequence[str]) -> None:
-        """Code of the user's that lies outside the project: a package installed editable."""
-        new = [Path(path) for path in paths]
-        new = [path for path in new if not any(path.is_relative_to(known) for known in [*self._roots, *self._files])]
-        if self._watcher and new:
-            self._roots += [path for path in new if path.is_dir()]
-            self._files += [path for path in new if not path.is_dir()]
-            self._watch()
-
-    def installed(self, folders: Sequence[str]) -> None:
-        """Where packages are installed."""
-        from devkit.reload.watch import Installed
-
-        new = [Path(folder) for folder in folders if folder not in self._installed]
-        if self._watcher and new:
-            self._installed |= set(folders)
-            Installed(new, self._reinstalled)
-
-    def _reinstalled(self, names: list[str], at: float) -> None:
-        self._learned.unlink(missing_ok=True)  # what could not be imported before may be now, and the other way round
-        self._inbox.put(Reinstalled(tuple(names), at))
-
-
-def settings_files(settings: Settings) -> tuple[Path, ...]:
-    """The files, there or not, whose change changes the settings."""
-    asked = [settings.env_file] if settings.env_file else []
-    return (settings.root / ".env", settings.root / "pyproject.toml", *asked)
-
-
-def outermost(folders: Sequence[Path]) -> list[Path]:
-    """Without those that lie in others of them."""
-    return [folder for folder in folders if not any(folder != other and other in folder.parents for other in folders)]
 
 
 def paused_tasks(sessions: Sessions, pid: int) -> str:

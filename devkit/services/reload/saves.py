@@ -5,7 +5,7 @@ from pathlib import Path
 
 from devkit.reload.tree import Watched
 from devkit.reload.watch import Watcher, gives_no_events
-from devkit.services.reload.run import outermost
+from devkit.services.reload.eyes import outermost
 from devkit.settings.load import Settings
 
 CHUNK = 4096

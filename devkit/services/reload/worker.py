@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from devkit.errors import UsageError
-from devkit.services.commands import Project, app_order, devkit_argv
 from devkit.settings.discover import AppRef, find_celery, resolve_celery
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
-from devkit.stack.service import Notice, Service
 
 # These pools patch the standard library, and have to do so before anything else is imported.
 PATCHING_POOLS = ("gevent", "eventlet")
@@ -95,32 +93,6 @@ def worker_options(options: Options) -> list[str]:
         if value is not None:
             found += [flag, str(value)]
     return found
-
-
-def worker_argv(settings: Settings) -> tuple[str, ...]:
-    """The command that starts the worker early: what was given as a flag to `up` is a flag here, too."""
-    options, flags = settings.options, []
-    for key, flag in (("celery", "-A"), ("concurrency", "-c"), ("pool", "-P"), ("queues", "-Q")):
-        if settings.sources[key] == "flag":
-            flags += [flag, str(getattr(options, key))]
-    return devkit_argv("worker", [*settings.passed_on(), *flags])
-
-
-def worker_service(project: Project, depends_on: tuple[str, ...]) -> Service:
-    """`devkit worker`, with the app and the broker that `up` has found."""
-    options = project.settings.options
-    return Service(
-        name="worker",
-        argv=worker_argv(project.settings),
-        cwd=project.settings.root,
-        env=project.own_environ,
-        order=app_order(project, project.celery),
-        ready=Notice("the worker to consume from its queues"),
-        depends_on=depends_on,
-        how=f"celery -A {project.celery} worker {' '.join(worker_options(options))}",
-        # The first signal lets running tasks finish.
-        grace_s=10.0,
-    )
 
 
 def _value(arguments: Sequence[str], *names: str) -> str:

@@ -1,57 +1,33 @@
 """Assembles a project's stack from its settings: what is to run, and in which environment."""
 
 import os
-import signal
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import ServiceStatus, StackStatus
-from devkit.services.commands import Ports, Project
+from devkit.services.ports import Ports
 from devkit.services.project.broker import Choice, asked_for, choose, masked
 from devkit.services.project.facts import ask_facts
 from devkit.services.project.python import find_python
-from devkit.services.reload.api import api_argv, api_service
-from devkit.services.reload.worker import worker_argv, worker_service
+from devkit.services.stack.api import api_argv, api_service
 from devkit.services.stack.beat import beat_service
+from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
 from devkit.services.stack.flower import flower_argv, flower_service
+from devkit.services.stack.project import Project
 from devkit.services.stack.rabbitmq import rabbitmq_service
 from devkit.services.stack.redis import redis_service
+from devkit.services.stack.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
 from devkit.settings.load import BUILT_IN_SERVICES, Settings
 from devkit.settings.paths import Paths
 from devkit.stack import sessions
-from devkit.stack.process import Process
 from devkit.stack.service import Service
 
 BROKER_NAMES = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq", "pyamqp": "rabbitmq"}
-
-
-class EarlyProcesses:
-    """Processes that were started before it is known what they are to run, or whether at all."""
-
-    def __init__(self) -> None:
-        self._processes: dict[tuple[str, ...], Process] = {}
-
-    def start(self, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str]) -> Process:
-        """Start one; `argv` is the command that the service will have."""
-        self._processes[argv] = Process(argv, cwd=cwd, env=env, talks=True)
-        return self._processes[argv]
-
-    def take(self, argv: tuple[str, ...]) -> Process | None:
-        """The process started with this command, if it was."""
-        return self._processes.pop(argv, None)
-
-    def close(self, besides: Collection[tuple[str, ...]] = ()) -> None:
-        """End those that nobody took; `besides` are commands that will still be asked for."""
-        for argv in [argv for argv in self._processes if argv not in besides]:
-            process = self._processes.pop(argv)
-            process.signal(signal.SIGKILL)
-            process.wait()
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Celery beat, which sends the periodic tasks."""
 
-from devkit.services.commands import Project, agent_argv, run_order
+from devkit.services.commands import agent_argv
+from devkit.services.stack.project import Project, run_order
 from devkit.stack.service import Notice, Service
 
 

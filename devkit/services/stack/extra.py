@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from devkit.errors import UsageError, did_you_mean
-from devkit.services.commands import Project
+from devkit.services.stack.project import Project
 from devkit.settings.load import ExtraService
 from devkit.stack.probes import command_succeeds, http_answers, tcp_answers
 from devkit.stack.service import Finish, Poll, Service

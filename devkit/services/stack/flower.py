@@ -2,7 +2,9 @@
 
 import sys
 
-from devkit.services.commands import Port, Project, agent_argv, run_order
+from devkit.services.commands import agent_argv
+from devkit.services.ports import Port
+from devkit.services.stack.project import Project, run_order
 from devkit.stack.ports import HOST
 from devkit.stack.probes import http_answers
 from devkit.stack.service import Service

@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from devkit.errors import DevkitError
-from devkit.services.commands import Port, Project
+from devkit.services.ports import Port
 from devkit.services.project.broker import OWNER_PROPERTY, masked
+from devkit.services.stack.project import Project
 from devkit.stack.ports import HOST
 from devkit.stack.probes import amqp_answers
 from devkit.stack.service import Service

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from devkit.errors import DevkitError
-from devkit.services.commands import Port, Project
+from devkit.services.ports import Port
+from devkit.services.stack.project import Project
 from devkit.stack.ports import HOST
 from devkit.stack.probes import redis_answers
 from devkit.stack.service import Service

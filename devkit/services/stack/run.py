@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from devkit.services.alone import only_stack
 from devkit.services.signals import signals_into
-from devkit.services.stack.assemble import EarlyProcesses, Stack, assemble
+from devkit.services.stack.assemble import Stack, assemble
+from devkit.services.stack.early import EarlyProcesses
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
 from devkit.stack import lock, sessions

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from devkit.cli.debug.lists import ago, breakpoint_line, breakpoints_json, paused_json, paused_table, short_id
+from devkit.cli.debug.lists import breakpoint_line, breakpoints_json, paused_json, paused_table, short_id
+from devkit.cli.text import ago
 from devkit.containers.execs import Exec, InContainer
 from devkit.containers.watch import Waiting
 from devkit.errors import DevkitError, UsageError
@@ -19,7 +20,9 @@ from devkit.model.breakpoint import Breakpoint
 from devkit.model.container import container_id
 from devkit.model.session import Session
 from devkit.services.debug.containers import Elsewhere
-from devkit.services.debug.find import Debugging, Paused, Sending, matching
+from devkit.services.debug.find import Debugging
+from devkit.services.debug.paused import Paused, matching
+from devkit.services.debug.sending import Sending
 from devkit.settings.load import load
 from devkit.settings.paths import paths_for
 from devkit.store.sessions import Sessions

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from devkit.services.commands import Project
+from devkit.services.stack.project import Project
 from devkit.settings.discover import AppRef
 from devkit.settings.load import load
 from devkit.settings.paths import Paths

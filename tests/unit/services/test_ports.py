@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from devkit.errors import DevkitError, UsageError
-from devkit.services import commands
-from devkit.services.commands import Port, Ports
+from devkit.services import ports
+from devkit.services.ports import Port, Ports
 from devkit.settings.options import Options
 
 Make = Callable[..., Ports]
@@ -29,7 +29,7 @@ def usual(monkeypatch: pytest.MonkeyPatch) -> int:
     """The usual port of all services, which is free."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
-    monkeypatch.setattr(commands, "USUAL_PORTS", dict.fromkeys(commands.USUAL_PORTS, port))
+    monkeypatch.setattr(ports, "USUAL_PORTS", dict.fromkeys(ports.USUAL_PORTS, port))
     return port
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from devkit.errors import DevkitError, UsageError
-from devkit.services.commands import Ports
 from devkit.services.compose.plan import (
     STACKS_RABBITMQ,
     Plan,
@@ -20,6 +19,7 @@ from devkit.services.compose.plan import (
     make_plan,
     project_name,
 )
+from devkit.services.ports import Ports
 from devkit.settings.load import load
 from devkit.settings.paths import Paths
 

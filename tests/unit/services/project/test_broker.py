@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devkit.errors import DevkitError
-from devkit.services.commands import Port
+from devkit.services.ports import Port
 from devkit.services.project.broker import Choice, asked_for, choose, masked
 from devkit.services.stack.redis import EMBEDDED_MARK
 from devkit.settings.load import load

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from devkit.errors import UsageError
-from devkit.services.reload.worker import REFUSED, WorkerPlan, worker_argv, worker_options, worker_service
+from devkit.services.reload.worker import REFUSED, WorkerPlan, worker_options
+from devkit.services.stack.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef
 from devkit.settings.load import load
 from devkit.settings.options import Options

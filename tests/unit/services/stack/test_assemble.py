@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from devkit.errors import UsageError
-from devkit.services.stack.assemble import EarlyProcesses, Stack, _with_dependencies, assemble
+from devkit.services.stack.assemble import Stack, _with_dependencies, assemble
+from devkit.services.stack.early import EarlyProcesses
 from devkit.settings.load import load
 from devkit.settings.paths import Paths
 from devkit.stack.process import Process

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from devkit.errors import DevkitError
-from devkit.services.commands import Port, Project
+from devkit.services.ports import Port
 from devkit.services.stack import rabbitmq
+from devkit.services.stack.project import Project
 from devkit.services.stack.rabbitmq import find_rabbitmq_server, rabbitmq_service
 from devkit.settings.discover import AppRef
 from devkit.settings.load import load

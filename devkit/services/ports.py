@@ -1,0 +1,54 @@
+"""The ports of one stack's services: those asked for, or the next free ones."""
+
+from dataclasses import dataclass
+
+from devkit.errors import DevkitError, UsageError
+from devkit.settings.options import Options
+from devkit.stack.ports import Reservations, holder, is_free
+
+USUAL_PORTS = {"redis": 6379, "rabbitmq": 5672, "api": 8000, "flower": 5555}
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port, and what to say of it: that the usual one is taken."""
+
+    number: int
+    note: str = ""
+
+
+class Ports:
+    """Hands out the ports of one stack; they are its own until `close`."""
+
+    def __init__(self, options: Options) -> None:
+        self._reservations = Reservations()
+        self.close = self._reservations.close
+        self._asked = {
+            "redis": options.redis_port,
+            "rabbitmq": options.rabbitmq_port,
+            "api": options.api_port,
+            "flower": options.flower_port,
+        }
+        self._taken = {port for port in self._asked.values() if port is not None}
+
+    def choose(self, name: str, asked: int | None = None) -> Port:
+        """The port for a service: the one asked for, here or by a setting, or the first free one from its usual one on.
+
+        Raises DevkitError when the one asked for is in use, naming who holds it.
+        """
+        if asked is not None:
+            self._asked[name] = asked
+            self._taken.add(asked)
+        asked, usual = self._asked[name], USUAL_PORTS[name]
+        if asked is None:
+            found = self._reservations.next_free(usual, self._taken)
+            self._taken.add(found)
+            return Port(found) if found == usual else Port(found, f" (port {usual} is taken)")
+        if list(self._asked.values()).count(asked) > 1:
+            raise UsageError(f"port {asked} is asked for twice", mend=[f"correct {name}_port, or leave it out"])
+        if not is_free(asked):
+            raise DevkitError(
+                f"port {asked}, asked for by {name}_port, is taken by {holder(asked)}",
+                mend=["stop that, or ask for another port", f"leave {name}_port out: devkit takes the next free one"],
+            )
+        return Port(asked)

@@ -1,0 +1,43 @@
+"""Whoever started `devkit worker` or `devkit api`: the pipes on which it orders and is told."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from devkit.reload.zygote import NOTIFY_FD
+
+
+class Parent:
+    """Whoever started this command through `devkit.stack.process.Process`: `devkit up`, or nobody."""
+
+    def __init__(self) -> None:
+        fd = os.environ.pop(NOTIFY_FD, None)
+        self._fd = None if fd is None else int(fd)
+        self._ready = False
+        if self._fd is not None:
+            os.set_inheritable(self._fd, False)
+
+    def __bool__(self) -> bool:
+        return self._fd is not None
+
+    def orders(self) -> Iterator[dict[str, Any]]:
+        """The lines on standard input, until the one that says what to run."""
+        for line in sys.stdin:
+            yield json.loads(line)
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Answer, or tell what is new; one that is gone needs no answer."""
+        if self._fd is not None:
+            with suppress(OSError):
+                os.write(self._fd, json.dumps(message).encode() + b"\n")
+
+    def progress(self, generation: int, state: str, note: str) -> None:
+        """The first generation that is ready is what a start waits for."""
+        if state == "ready" and not self._ready:
+            self._ready = True
+            self.tell({"ready": True})
+        if self._ready:
+            self.tell({"progress": {"generation": generation, "state": state, "note": note}})

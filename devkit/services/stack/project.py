@@ -1,0 +1,66 @@
+"""What the services of one project have in common, and the orders that they are started with."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devkit.settings.discover import AppRef
+from devkit.settings.load import Settings
+from devkit.settings.paths import Paths
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the services of one project have in common.
+
+    `marks` are the variables by which this stack's processes are known; `late` is what is known only once the broker
+    is: its address and the result backend's.
+    """
+
+    settings: Settings
+    paths: Paths
+    python: str
+    celery: AppRef
+    marks: Mapping[str, str]
+    late: Mapping[str, str]
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What every service gets from the start."""
+        return {**self.settings.environ, **self.marks}
+
+    @property
+    def own_environ(self) -> Mapping[str, str]:
+        """What devkit's own commands get, which read `.env` themselves, again and again."""
+        return {**self.settings.inherited, **self.marks}
+
+    @property
+    def folder(self) -> Path:
+        """The import root and working directory of the project's processes."""
+        return self.celery.folder
+
+    def own_files(self, name: str) -> Path:
+        """The folder under `.devkit/` where a service keeps its data; it is made here."""
+        folder = self.paths.data / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def run_order(project: Project, module: str, argv: list[str]) -> bytes:
+    """The line that tells a process started early to become `python -m MODULE ARGV`."""
+    return _line(
+        {"run": True, "module": module, "argv": argv, "cwd": os.fspath(project.folder), "env": dict(project.late)}
+    )
+
+
+def app_order(project: Project, app: AppRef, **more: Any) -> bytes:
+    """The line that tells a `devkit worker` or `devkit api` which app to run, and with which broker."""
+    folder = os.fspath(app.folder)
+    return _line({"run": True, "app": [folder, app.module, app.attribute], "env": dict(project.late), **more})
+
+
+def _line(order: Mapping[str, Any]) -> bytes:
+    return json.dumps(order).encode() + b"\n"
