@@ -92,6 +92,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _lends(loans: Path, target: Target) -> bool:
+    borrowed = Borrowed(loans, target, borrow)
+    borrowed.close()
+    return borrowed.process is not None
+
+
 @pytest.fixture(scope="module")
 def loans(project: Path) -> Iterator[Path]:
     """The socket of a zygote that lends."""
@@ -101,6 +107,8 @@ def loans(project: Path) -> Iterator[Path]:
     zygote = Zygote(argv, cwd=project, env=environ, keep=(), inbox=SimpleQueue())
     try:
         wait_for(path.exists)
+        target = Target(AppRef(project, "shop", "app"), sys.executable, dict(os.environ))
+        wait_for(lambda: _lends(path, target))  # it may still be importing, for longer than anybody waits
         yield path
     finally:
         zygote.close()
