@@ -7,6 +7,9 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from itertools import pairwise, takewhile
 
+SHORT_ID = 8
+LONG_AGO_S = 86400
+
 
 def ago(seconds: float) -> str:
     """A time span, as short as it can be."""
@@ -19,12 +22,6 @@ def ago(seconds: float) -> str:
 def short_path(path: str) -> str:
     """Relative to the working directory, if it is inside."""
     return path.removeprefix(os.path.join(os.getcwd(), ""))  # noqa: PTH109, PTH118 - a text to compare with
-
-
-SHORT_ID = 8
-
-
-LONG_AGO_S = 86400
 
 
 def iso(at: float) -> str:

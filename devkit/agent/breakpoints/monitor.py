@@ -13,11 +13,7 @@ Stop = Callable[[types.FrameType], bool]
 
 
 MONITORING: Any = getattr(sys, "monitoring", None)
-
-
 TOOL_IDS = (3, 4)  # the others have a meaning: debugger, coverage, profiler, optimizer
-
-
 TOOL = "devkit"
 
 

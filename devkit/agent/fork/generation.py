@@ -10,8 +10,6 @@ from ..wire import Notify, Orders
 from .preload import Preload, is_own
 
 MANY = 20
-
-
 MESSAGE_CHARACTERS = 300
 
 

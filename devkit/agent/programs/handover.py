@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 
 CHECK_S = 0.05
-
-
 FULL_S = 0.005
-
-
 NAMES_TOLD = 20
 
 

@@ -17,8 +17,6 @@ from devkit.stack.excerpt import excerpt
 from devkit.stack.ports import holder
 
 TAIL_LINES = 20
-
-
 LAST_WORDS_S = 2.0  # for the output of a container that has ended
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 
 LOCAL = "127.0.0.1"
-
-
 SHORTEST_ID = 4
 
 
