@@ -57,10 +57,6 @@ class Watch:
         self._thread = Thread(target=self._follow, name=f"watch in {exec_.name}", daemon=True)
         self._thread.start()
 
-    @property
-    def ended(self) -> bool:
-        return not self._thread.is_alive() or self.problem is not None
-
     def close(self) -> None:
         """Look there no longer. Nobody has to wait until the command has noticed."""
         self._closed.set()

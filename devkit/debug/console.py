@@ -38,7 +38,6 @@ class Console(Front):
 
     def __init__(self, dialogue: Dialogue, history: Path, task: str, *, colour: bool) -> None:
         """`task` is the name to use where the debugger does not tell one."""
-        self._dialogue = dialogue
         self._paint = Paint(colour=colour)
         self._task = task
         self._width = os.get_terminal_size().columns

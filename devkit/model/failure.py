@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 SCHEMA = 1
-# What became of the task. Only RETRY comes again by itself; it is no failure yet.
-STATES = ("FAILURE", "REJECTED", "RETRY")
 # What a field's type is in JSON.
 KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "bool": (bool,), "float": (int, float), "float | None": (int, float, type(None)),
@@ -50,7 +48,7 @@ class Failure:
 
     id: str
     task: str
-    state: str
+    state: str  # FAILURE, REJECTED or RETRY
     retries: int
     exception: str
     message: str

@@ -31,10 +31,7 @@ class StackStatus:
     pid: int | None
     uptime_s: float | None
     services: tuple[ServiceStatus, ...]
-    celery: str | None = None
     tasks: tuple[str, ...] = ()
-    python: str | None = None
-    folder: str | None = None
     environ: dict[str, str] | None = None
 
     def to_wire(self) -> dict[str, Any]:

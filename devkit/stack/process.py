@@ -39,7 +39,6 @@ class Process:
         stdin_open: bool = False,
     ) -> None:
         """Raises DevkitError where the program cannot be started."""
-        self.argv = tuple(argv)
         environ = dict(env)
         notify: int | None = None
         self._answers: int | None = None

@@ -33,10 +33,6 @@ class Sessions:
         with suppress(OSError):
             os.unlink(self._path(session_id))
 
-    def get(self, session_id: str) -> "Session | None":
-        """The session of exactly this id, whatever became of its process."""
-        return self._read(self._path(session_id))
-
     def of_task(self, task_id: str) -> "list[Session]":
         """All of one task: more than one where its threads are paused, too."""
         names = [name for name in self._names() if name.startswith(_name(task_id))]

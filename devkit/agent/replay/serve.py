@@ -199,7 +199,7 @@ class Replay:
 
         call = self._rebuilt(failure, order)
         check(call)
-        return {"checked": {"binds": True, "call": call.text}}
+        return {"checked": call.text}
 
     def _argue(self, failure: Failure, order: "dict[str, Any]") -> "dict[str, Any]":
         from .literals import argue

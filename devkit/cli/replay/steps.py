@@ -89,8 +89,7 @@ class Replaying:
         say(verdict.head(failure, time.time()))
         if self._how.live:
             self._name_broker(replayer)
-        prompts = self._how.pdb or self._how.breaks
-        with _ctrl_c_for_pdb() if prompts else nullcontext():
+        with _ctrl_c_for_pdb() if self._request.prompts else nullcontext():
             return replayer.run(failure, self._how)
 
     def _tell(self, replayed: Replayed) -> None:
@@ -245,8 +244,7 @@ class Replaying:
 
     def _replayer(self, saves: "Saves | None" = None) -> Replayer:
         # A debugger's terminal, and its Ctrl-C, are for a process of ours.
-        prompts = self._how.pdb or self._how.breaks
-        loans = None if prompts else self._project.paths.loans
+        loans = None if self._request.prompts else self._project.paths.loans
         return Replayer(self._target, loans=loans, quiet=self._request.as_json, saves=saves)
 
     @cached_property

@@ -30,14 +30,10 @@ RUN python -m venv /opt/poetry && /opt/poetry/bin/pip install poetry poetry-plug
 
 @dataclass(frozen=True)
 class Install:
-    """The `files` that tell of the dependencies, relative to the project's folder, and the `lines` for a Dockerfile.
-
-    `found` is what it goes by, in words.
-    """
+    """The `files` that tell of the dependencies, relative to the project's folder, and the `lines` for a Dockerfile."""
 
     files: tuple[str, ...]
     lines: str
-    found: str
 
 
 def find_install(root: Path, folders: Iterable[Path], launched: Sequence[str]) -> Install | None:
@@ -76,7 +72,7 @@ def _from(root: Path, place: Path, names: Sequence[str], lines: str) -> Install:
     files = tuple((place / name).relative_to(root).as_posix() for name in names)
     if place != root:
         lines = lines.replace("RUN ", f"RUN cd {place.relative_to(root).as_posix()} && ", 1)
-    return Install(files, "\n".join([*_copies(files), lines]), files[-1])
+    return Install(files, "\n".join([*_copies(files), lines]))
 
 
 def _requirements(root: Path, places: Sequence[Path], launched: Sequence[str]) -> list[Path]:
@@ -93,9 +89,8 @@ def _from_requirements(root: Path, chosen: Sequence[Path]) -> Install:
     files = tuple(path.relative_to(root).as_posix() for path in paths)
     own = [path.relative_to(root).as_posix() for path in paths if ITSELF.search(path.read_text(errors="replace"))]
     run = "RUN " + (f"{WITHOUT_ITSELF} {' '.join(own)} && " if own else "") + "pip install"
-    names = [path.relative_to(root).as_posix() for path in chosen]
-    lines = [*_copies(files), run + "".join(f" -r {name}" for name in names)]
-    return Install(files, "\n".join(lines), " and ".join(names))
+    run += "".join(f" -r {path.relative_to(root).as_posix()}" for path in chosen)
+    return Install(files, "\n".join([*_copies(files), run]))
 
 
 def _with_included(file: Path, root: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:

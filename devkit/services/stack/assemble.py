@@ -51,10 +51,7 @@ class Stack:
             pid=pid,
             uptime_s=round(time.monotonic() - self.started_at, 1),
             services=tuple(services),
-            celery=str(self.project.celery),
             tasks=tuple(self.facts["tasks"]),
-            python=self.project.python,
-            folder=str(self.project.folder),
             environ=dict(self.project.late),
         )
 

@@ -176,7 +176,8 @@ def test_it_ends_with_whoever_wants_to_know() -> None:
         pid = watch._process.pid
         watch.close()
         wait_for(lambda: process_started(pid) == -1.0)
-        assert (watch.problem, watch.ended) == (None, True)
+        wait_for(lambda: watch.inside is None)
+        assert watch.problem is None
 
 
 def test_nothing_is_left_where_the_command_is_killed() -> None:
@@ -203,7 +204,7 @@ def test_without_a_python(lacks: tuple[str, ...]) -> None:
 
 def test_a_place_that_is_not_there() -> None:
     with watching(InContainer("x", "x", docker="/nowhere/docker")) as watch:
-        wait_for(lambda: watch.ended)
+        wait_for(lambda: watch.problem)
         assert "/nowhere/docker" in str(watch.problem)
         assert not watch.lacks_python
 
@@ -232,7 +233,7 @@ class Says:
 )
 def test_what_makes_no_sense_is_said(said: str, code: int, why: str) -> None:
     with watching(Says(said, code)) as watch:
-        wait_for(lambda: watch.ended)
+        wait_for(lambda: watch.problem)
         assert why in str(watch.problem)
 
 
@@ -271,5 +272,4 @@ def test_a_real_container_in_which_root_has_given_up_its_rights() -> None:
         (one,) = inside.plain
         assert (one.host, one.port) == ("127.0.0.1", 6900)
         subprocess.run(["docker", "kill", there.container], check=True, capture_output=True, timeout=30)
-        wait_for(lambda: watch.ended)
-        assert watch.inside is None
+        wait_for(lambda: watch.problem and watch.inside is None)

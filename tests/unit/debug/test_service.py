@@ -143,7 +143,7 @@ def test_what_a_container_left_behind_is_cleared_away(project: Debugging) -> Non
     project.elsewhere = FakeElsewhere(project, gone="a")
 
     assert [one.session.id for one in project.paused()] == ["b"]
-    assert store.get("a") is None
+    assert store.of_task("a") == []
 
 
 def test_plain_ones_in_several_places_are_several(project: Debugging) -> None:

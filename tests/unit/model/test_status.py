@@ -21,10 +21,7 @@ STACK = StackStatus(
     pid=10,
     uptime_s=3.5,
     services=(WORKER, API),
-    celery="worker:app",
     tasks=("tasks.add", "tasks.div"),
-    python="/p/.venv/bin/python",
-    folder="/p/src",
     environ={"CELERY_BROKER_URL": "redis://:secret@127.0.0.1:6379/0"},
 )
 

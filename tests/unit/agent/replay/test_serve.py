@@ -561,7 +561,7 @@ def test_the_debugger_under_another_python(tmp_path: Path, version: str) -> None
 
 
 def test_check_and_argue(child: Child) -> None:
-    assert child.ask(failure("shop.add", [1]), do="check") == {"checked": {"binds": True, "call": "x=1"}}
+    assert child.ask(failure("shop.add", [1]), do="check") == {"checked": "x=1"}
     assert child.ask(failure("shop.auto", exception="shop.QuoteError"), do="argue")["literals"] == {
         "module": "shop", "name": "auto", "app": ["shop", "app"], "task": "shop.auto", "bound": False, "args": [],
         "kwargs": {}, "imports": [], "exception": {"module": "shop", "name": "QuoteError"},
