@@ -5,12 +5,15 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache, partial
 from types import CodeType
 from typing import Any
 
 from celery import _state
 from celery.app.trace import TraceInfo
 from celery.exceptions import Retry
+
+_listeners: "list[Callable[[Any, str, BaseException], Any]]" = []
 
 
 def current_call() -> "tuple[Any, Any] | None":
@@ -50,16 +53,14 @@ def codes(app: Any, name: str) -> "list[CodeType]":
     return found
 
 
-def before_failures(call: "Callable[[Any, str, BaseException], None]") -> None:
-    """Have `call` called with the task, its state and the error, before Celery stores them."""
-    original = TraceInfo.handle_error_state
+def before_failures(listener: "Callable[[Any, str, BaseException], Any]") -> "Callable[[], None]":
+    """Have `listener` called with the task, its state and the error, before Celery stores them; returns what ends that.
 
-    def handle_error_state(info: Any, task: Any, *args: Any, **kwargs: Any) -> Any:
-        if (error := sys.exc_info()[1]) is not None:
-            call(task, info.state, cause(error))
-        return original(info, task, *args, **kwargs)
-
-    TraceInfo.handle_error_state = handle_error_state
+    Of several the latest is called first.
+    """
+    _hook()
+    _listeners.insert(0, listener)
+    return partial(_listeners.remove, listener)
 
 
 def describe_failures(describe: "Callable[[Any, BaseException, bool], Any]") -> None:
@@ -68,21 +69,32 @@ def describe_failures(describe: "Callable[[Any, BaseException, bool], Any]") -> 
     It has to be JSON values: there the error's frames are gone, and their values never were. What it gets last is
     whether it has to tell the traceback as well: the einfo has that of what was raised, which a retry's cause is not.
     """
-    original = TraceInfo.handle_error_state
 
-    def handle_error_state(info: Any, task: Any, *args: Any, **kwargs: Any) -> Any:
+    def described(task: Any, state: str, error: BaseException) -> Any:
+        with suppress(Exception):  # the project's own values had a part in it
+            found = cause(error)
+            return None if state == "REJECTED" else describe(task, found, found is not error)
+
+    before_failures(described)
+
+
+@cache
+def _hook() -> None:
+    """Put the listeners in front of what Celery does about a task's error, once and for good in this process."""
+    for name in ("handle_error_state", "handle_reject"):
+        setattr(TraceInfo, name, _heard(getattr(TraceInfo, name)))
+
+
+def _heard(original: Any) -> "Callable[..., Any]":
+    def handle(info: Any, task: Any, *args: Any, **kwargs: Any) -> Any:
         error = sys.exc_info()[1]
-        described = None
-        if error is not None:
-            with suppress(Exception):  # the project's own values had a part in it
-                found = cause(error)
-                described = describe(task, found, found is not error)
+        told = [listener(task, info.state, error) for listener in list(_listeners)] if error is not None else []
         einfo = original(info, task, *args, **kwargs)
         if einfo is not None:
-            einfo.devkit = described
+            einfo.devkit = next(filter(None, told), None)
         return einfo
 
-    TraceInfo.handle_error_state = handle_error_state
+    return handle
 
 
 def cause(error: BaseException) -> BaseException:

@@ -21,7 +21,7 @@ from celery.contrib import rdb
 from ...store.breakpoints import Breakpoints
 from ...store.sessions import Sessions
 from ..breakpoints.watched import Watched
-from ..calls import before_failures, codes, current_call
+from ..calls import before_failures, cause, codes, current_call
 from ..say import say
 from ..tell.values import message_of
 from . import printed
@@ -81,6 +81,7 @@ class Debugging:
 
     def _failing(self, task: Any, state: str, error: BaseException) -> None:
         """A task is about to be marked as failed, or to be tried again."""
+        error = cause(error)
         wanted = self._watched and self._watched.failure_wanted(task.name, state)
         traceback = error.__traceback__
         if wanted and traceback and not isinstance(error, bdb.BdbQuit):

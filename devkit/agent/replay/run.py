@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import Any
@@ -20,7 +20,7 @@ from celery._state import _set_task_join_will_block
 from celery.app import trace
 from celery.exceptions import Reject
 
-from ..calls import cause, codes
+from ..calls import before_failures, cause, codes
 from ..tell.errors import describe, is_own, type_name
 from ..tell.values import short
 from .call import Call, Cannot, mutated
@@ -70,7 +70,7 @@ def rerun(
     sandbox, ending = Sandbox(app, request, live=live), _Ending(call.task, request["id"], post_mortem)
     with ExitStack() as stack:
         stack.enter_context(sandbox)
-        stack.enter_context(ending.watching())
+        stack.callback(before_failures(ending.failing))
         stack.enter_context(_soft_limit(soft))
         stack.enter_context(_stepping(app, call.task.name) if stepping else nullcontext())
         tracer = trace.build_tracer(call.task.name, call.task, app.loader, call.failure.worker, app=app)
@@ -110,7 +110,7 @@ def leave(code: int = 0) -> None:
 
 
 class _Ending:
-    """Sees how the task ends, while the frames of its error still have their values."""
+    """Sees how the task ends."""
 
     def __init__(self, task: Any, task_id: str, post_mortem: bool) -> None:
         self.started = 0.0
@@ -123,26 +123,10 @@ class _Ending:
         self._package = type(task).__module__.partition(".")[0]
         self._post_mortem = post_mortem
 
-    @contextmanager
-    def watching(self) -> "Iterator[None]":
-        info: Any = trace.TraceInfo
-        before = {name: getattr(info, name) for name in ("handle_error_state", "handle_reject")}
-        for name, original in before.items():
-            setattr(info, name, self._first(original))
-        try:
-            yield
-        finally:
-            for name, original in before.items():
-                setattr(info, name, original)
-
-    def _first(self, original: Any) -> "Callable[..., Any]":
-        def handle(info: Any, task: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            error = sys.exc_info()[1]
-            if error is not None and request.id == self._id and not request.is_eager:
-                self._failed(error, info.state)
-            return original(info, task, request, *args, **kwargs)
-
-        return handle
+    def failing(self, task: Any, state: str, error: BaseException) -> None:
+        """Its error, or that of a task that it runs itself, while the error's frames still have their values."""
+        if task.request.id == self._id and not task.request.is_eager:
+            self._failed(error, state)
 
     def returned(self, traced: Any) -> None:
         """Celery is done with it."""

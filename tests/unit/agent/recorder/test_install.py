@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from celery import Celery, signals
-from celery.app.trace import TraceInfo
 from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.request import Request
 from kombu.message import Message
 
+from devkit.agent import calls
 from devkit.agent.recorder import install
 from devkit.model.failure import Failure
 from devkit.store.failures import Limits, open_store
@@ -19,7 +19,7 @@ from devkit.store.failures import Limits, open_store
 @pytest.fixture(autouse=True)
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a worker process has changed for good."""
-    monkeypatch.setattr(TraceInfo, "handle_error_state", TraceInfo.handle_error_state)
+    monkeypatch.setattr(calls, "_listeners", [])
     monkeypatch.setattr(install, "_writers", [])
     receivers = {signal: list(signal.receivers) for signal in (signals.task_unknown, signals.worker_shutdown)}
     yield

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from billiard.einfo import ExceptionInfo
 from celery import Celery
-from celery.app.trace import TraceInfo, build_tracer
+from celery.app.trace import build_tracer
 
+from devkit.agent import calls
 from devkit.agent.calls import describe_failures
 from devkit.agent.tell.errors import CELERY, describe, describe_passed_on, is_own, type_name, without_celery
 
@@ -202,7 +203,7 @@ def test_celerys_own_text_says_the_same_without_its_frames(cause: str, monkeypat
 
     app.finalize()
     told: list[Any] = []
-    monkeypatch.setattr(TraceInfo, "handle_error_state", TraceInfo.handle_error_state)
+    monkeypatch.setattr(calls, "_listeners", [])
     describe_failures(lambda task, error, text: told.append(describe(error, HERE, text=True)))
     tracer = build_tracer("shop.total", app.tasks[f"shop.total{cause}"], app=app)
     einfo = tracer("an-id", [cause], {}, {"id": "an-id", "delivery_info": {}}).retval
