@@ -1,4 +1,7 @@
-"""Run by path, `/…/python /…/devkit/agent launch|send …`: devkit's agent under the project's interpreter."""
+"""devkit's agent under the project's interpreter, run by path: `/…/python /…/devkit/agent MODULE ARGUMENT…`.
+
+MODULE is one that has a `main`: launch, zygote, replay, results or send.
+"""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""Docker Compose: which one there is, how it runs, and what its errors mean."""
+"""Docker Compose: which one there is, and how it runs."""
 
 import os
 import pty

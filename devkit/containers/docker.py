@@ -1,4 +1,4 @@
-"""The containers of a project's compose stack, as docker tells of them."""
+"""Containers, a compose project's or any others, as docker tells of them."""
 
 import json
 import os

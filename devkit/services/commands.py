@@ -1,4 +1,4 @@
-"""What every service needs to know of the project, and how one that is a Python program is started."""
+"""What every service needs to know of the project, and how one that is a Python program is started; its ports."""
 
 import sys
 from collections.abc import Sequence

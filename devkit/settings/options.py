@@ -1,7 +1,7 @@
 """Every option, declared once: its key, type, default and help.
 
 The key names it everywhere: `api_port` in `[tool.devkit]`, `DEVKIT_API_PORT` in the environment. Command-line
-flags that set an option take their help from here too (`devkit.cli.options`).
+flags that set an option take their help from here too (`devkit.cli.base`).
 """
 
 import math

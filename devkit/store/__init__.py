@@ -1,1 +1,1 @@
-"""What devkit and the agent in the project's workers share by way of files: standard library only, Python 3.10."""
+"""What devkit and the project's workers share, in files and in Redis: standard library and redis only, Python 3.10."""

@@ -1,8 +1,8 @@
-"""Who is at the other end of a connection to the debugger: whether it may come in."""
+"""Whether a browser is at the other end of a connection to the debugger: it may have been tricked into that."""
 
 import re
 
-# A browser that was tricked into posting here, a proxy, or somebody who takes this for a web server.
+# From a browser, a proxy, or somebody who takes this for a web server.
 _HTTP_LINE = re.compile(rb"\S HTTP/\d(\.\d)?\s*$")
 TLS = b"\x16\x03"
 

@@ -1,4 +1,4 @@
-"""The facts about the project's Celery app, asked of the app itself in the project's own interpreter."""
+"""The facts about the project's Celery app, asked of the app itself in a zygote; and in words what is wrong there."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from devkit.stack.supervisor import describe_exit
 
 
 def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
-    """What `devkit.agent.app.describe` finds; `process` is one that was started with the agent's `launch`.
+    """What `devkit.agent.app.describe` finds; `process` is a zygote (`devkit.agent.fork.zygote`).
 
     `environ` are variables that the app is to see besides the process's own. Raises DevkitError when the app cannot
     be imported or does not answer.

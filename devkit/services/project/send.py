@@ -1,4 +1,4 @@
-"""Sends a task for `devkit run`: with the running stack's broker, or else with the app's own."""
+"""Sends a task, for `devkit run` and `devkit debug`, by the broker that the project's target has."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
