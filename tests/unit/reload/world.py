@@ -1,23 +1,19 @@
-"""A world for the handover: its inbox, clock, zygotes, reporter and watch in one. Time passes only while it waits."""
+"""The world of a handover: its zygotes, its reporter and its watch, too."""
 
-import heapq
 import signal
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from devkit.errors import DevkitError
 from devkit.reload.handover import Handover, Program
 from devkit.reload.messages import AllGone, Changed, Message, Reinstalled, Signalled, Told, ZygoteEnded
+from tests.unit import world
 
 BASE = Path("/project")
 CTRL_C = Signalled(signal.SIGINT)
-TOO_LATE_S = 100_000.0
-
-Event = Callable[[], Message | None]
 
 
 @dataclass(frozen=True)
@@ -37,10 +33,6 @@ class Code:
     finishes: float | None = 0.5  # from "stop" to the end of what it runs
     takes: float = 0.05  # from that to the end of its process
     abandons: float | None = 0.1  # from "abandon" to that
-
-
-class StuckError(AssertionError):
-    """The handover waits for what can never happen any more."""
 
 
 @dataclass
@@ -220,12 +212,11 @@ class FakeZygote:
             self.world.at(self.world.now, AllGone(self.pid))
 
 
-class World(SimpleQueue[Message]):
+class World(world.World[Message]):
     """Runs a handover over a history: what generations of its code do, and what `at`, `save` and the like add.
 
-    `log` tells what happened: each entry with the second at which it did. The first generation behaves like the first
-    code, and so on; the last code is that of all further ones. Zygotes have pids from 1 on; those in `unfit` and
-    `unforkable` do not fork, and say so.
+    The first generation behaves like the first code, and so on; the last code is that of all further ones. Zygotes
+    have pids from 1 on; those in `unfit` and `unforkable` do not fork, and say so.
     """
 
     def __init__(
@@ -241,9 +232,6 @@ class World(SimpleQueue[Message]):
         unforkable: Collection[int] = (),
     ) -> None:
         super().__init__()
-        self.now = 0.0
-        self.log: list[str] = []
-        self.errors: list[DevkitError] = []
         self.states: list[tuple[int, str, str]] = []  # of each progress
         self.released: list[int] = []
         self.sources_told: list[list[str]] = []
@@ -258,8 +246,6 @@ class World(SimpleQueue[Message]):
         self.unforkable = unforkable
         self._codes = list(codes) or [Code()]
         self._delays = list(delays)
-        self._future: list[tuple[float, int, Event]] = []
-        self._order = count()
         self._pids = count(101)
         self.program = Program(
             make_zygote=self._make_zygote,
@@ -284,15 +270,10 @@ class World(SimpleQueue[Message]):
         )
 
     def run(self) -> int:
-        """The exit code; raises StuckError where the real handover would never return."""
+        """The exit code."""
         return self._handover.run()
 
     # What happens
-
-    def at(self, moment: float, event: Message | Event) -> None:
-        """Something that will happen."""
-        happens = event if callable(event) else lambda: event
-        heapq.heappush(self._future, (moment, next(self._order), happens))
 
     def save(self, moment: float, *names: str) -> None:
         self.at(moment, Changed(tuple(BASE / name for name in names or ("tasks.py",)), moment))
@@ -304,22 +285,7 @@ class World(SimpleQueue[Message]):
         """A zygote dies without anybody here asking for it."""
         self.at(moment, lambda: self.zygotes[pid].die(code))
 
-    def do(self, moment: float, what: Callable[[], object]) -> None:
-        """Change the world."""
-
-        def event() -> None:
-            what()
-
-        self.at(moment, event)
-
     # What is known afterwards
-
-    def note(self, text: str) -> None:
-        self.log.append(f"{round(self.now, 3):g} {text}")
-
-    def told(self, *words: str) -> list[str]:
-        """The entries of the log in which one of these words occurs."""
-        return [entry for entry in self.log if any(word in entry for word in words)]
 
     def of(self, *generations: int) -> list[str]:
         """The entries about these generations."""
@@ -328,25 +294,6 @@ class World(SimpleQueue[Message]):
     @property
     def notices(self) -> list[str]:
         return [entry.replace("devkit: ", "") for entry in self.told(" devkit: ")]
-
-    # The inbox
-
-    def get(self, block: bool = True, timeout: float | None = None) -> Message:
-        assert block
-        assert timeout is None or timeout >= 0
-        assert self.now < TOO_LATE_S, "it goes on for ever"
-        while True:
-            if not self._future and timeout is None:
-                raise StuckError("the handover waits for ever")
-            if timeout is not None and (not self._future or self._future[0][0] > self.now + timeout):
-                self.now += timeout
-                raise Empty
-            moment, _, happens = heapq.heappop(self._future)
-            waited = max(0.0, moment - self.now)
-            self.now += waited
-            timeout = None if timeout is None else max(0.0, timeout - waited)
-            if message := happens():
-                return message
 
     # The program
 
