@@ -198,13 +198,19 @@ def test_a_kill_reaches_the_whole_session(start: Starter) -> None:
     wait_for(lambda: not runs(int(program.output)))
 
 
-def test_a_signal_for_what_is_gone_is_no_error(start: Starter) -> None:
-    program = start("/bin/sh", "-c", "")
-    program.code()
+def test_a_signal_for_what_is_gone_is_no_error_and_reaches_nobody_else(start: Starter) -> None:
+    other = start.python("print('up', flush=True); time.sleep(600)")
+    other.says(b"up")
+    program = start("/bin/sh", "-c", "exit 3")
+    assert program.code() == 3
 
     for signum in (signal.SIGINT, signal.SIGKILL):
         program.process.signal(signum)
         program.process.signal(signum, group=True)
+
+    assert program.process.wait() == 3
+    other.process.signal(signal.SIGTERM)
+    assert (other.code(), other.output) == (-signal.SIGTERM, b"up\n")
 
 
 def test_standard_input_may_stay_open_as_long_as_devkit_lives(start: Starter) -> None:

@@ -73,11 +73,17 @@ def test_a_session_is_killed_whatever_process_groups_it_has(programs: Programs) 
     assert members(parent.pid) == []
 
 
-def test_to_kill_a_session_that_is_gone_is_no_error(programs: Programs) -> None:
-    program = programs.start("")
-    program.ended()
+def test_to_kill_a_session_that_is_gone_is_no_error_and_ends_nobody_else(programs: Programs) -> None:
+    other = programs.sleeper()
+    program = programs.start("raise SystemExit(3)")
+    wait_for(lambda: not runs(program.pid))  # nobody has asked for its exit code yet
 
     kill(program.pid)
+    assert program.ended() == 3
+    kill(program.pid)
+
+    os.kill(other.pid, signal.SIGTERM)
+    assert other.ended() == -signal.SIGTERM
 
 
 def test_strays_are_found_by_the_mark_in_their_environment(programs: Programs, stack: str) -> None:

@@ -318,18 +318,48 @@ def test_what_is_paused_for_long_is_acknowledged_once(
 # --- any broker ---
 
 
-def test_a_broker_that_is_gone_is_passed_over(
-    sessions: Sessions, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_redis_that_is_gone_is_asked_again_each_time(sessions: Sessions) -> None:
+    asked: list[bool] = []
+
     def gone() -> Any:
+        asked.append(True)
         raise ConnectionError
 
-    monkeypatch.setattr(state, "requests", {"a": Request(broker_is_gone=True)})
     sessions.put(paused(100.0))
     qos = SimpleNamespace(_delivered={"t": 1}, unacked_index_key="k")
-    standstill(consumer(SimpleNamespace(qos=qos, conn_or_acquire=gone)), sessions).tick()
-    standstill(consumer(SimpleNamespace()), sessions).tick()
-    standstill(consumer(SimpleNamespace(qos=SimpleNamespace())), sessions).tick()
+    made = standstill(consumer(SimpleNamespace(qos=qos, conn_or_acquire=gone)), sessions)
+    made.tick()
+    made.tick()
+
+    assert len(asked) == 2
+
+
+def test_a_rabbitmq_that_is_gone_delivers_again_by_itself(
+    sessions: Sessions, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request(broker_is_gone=True)
+    monkeypatch.setattr(state, "requests", {"a": request})
+    sessions.put(paused(100.0))
+    given_back: list[float] = []
+    made = standstill(consumer(SimpleNamespace()), sessions, given_back)
+
+    made.tick()
+    assert (request.acks, given_back) == (1, []), "there is nobody to give it back to"
+    made.tick()
+    assert (request.acks, given_back) == (1, [clock.now])
+
+
+def test_a_broker_whose_patience_nobody_knows_is_left_alone(
+    sessions: Sessions, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request()
+    monkeypatch.setattr(state, "requests", {"a": request})
+    sessions.put(paused(100.0))
+    given_back: list[float] = []
+    for qos in (SimpleNamespace(), SimpleNamespace(_delivered={"t": 1}), SimpleNamespace(unacked_index_key="k")):
+        standstill(consumer(SimpleNamespace(qos=qos)), sessions, given_back).tick()
+
+    assert (request.acks, given_back) == (0, [])
 
 
 @pytest.mark.parametrize(("visibility_s", "every_s"), [(3600, 5.0), (3, 1.0), (None, 5.0)])

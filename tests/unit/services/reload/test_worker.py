@@ -95,8 +95,10 @@ def test_a_value_makes_a_refused_option_no_better() -> None:
         WorkerPlan(["--pidfile=/run/w.pid"])
 
 
-def test_other_options_are_celerys_business() -> None:
-    WorkerPlan(["--autoscale=10,3", "-O", "fair", "--max-tasks-per-child", "100", "--no-such-option"])
+def test_other_options_are_celerys_business(tmp_path: Path) -> None:
+    options = ["--autoscale=10,3", "-O", "fair", "--max-tasks-per-child", "100", "--no-such-option"]
+
+    assert argv(tmp_path, *options)[3 + len(OURS) : -2] == options
 
 
 @pytest.mark.parametrize("option", ["-EB", "-ED"])
