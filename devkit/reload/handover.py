@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty
 from typing import Any, Protocol
 
 from devkit.errors import DevkitError, UsageError
+from devkit.model.loop import Clock, Signalled, decide
 from devkit.reload.generation import Generation, Phase, ZygoteHandle
-from devkit.reload.messages import AllGone, Changed, Inbox, Message, Reinstalled, Signalled, Told, ZygoteEnded
+from devkit.reload.messages import AllGone, Changed, Inbox, Message, Reinstalled, Told, ZygoteEnded
 
 # For so long the generation before stands by, and takes over again if the new one ends by itself.
 PROBATION_S = 1.0
@@ -83,7 +83,7 @@ class Handover:
         delays: Callable[[float], float | None] = lambda _: None,
         waits_for_save: bool = True,
         heals: bool = True,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = time.monotonic,
     ) -> None:
         """`refresh` gives the program anew, and what changed in words, when one of the paths is a setting; it may
         raise DevkitError. `paused` tells what waits in a debugger among the processes of a generation, by its pid.
@@ -119,22 +119,19 @@ class Handover:
     def run(self) -> int:
         """Run until asked to stop. 0: stopped; 1: the program did not start; 130: interrupted a second time."""
         self._start((), self._clock())
-        while self._zygotes or not self._stopping:
-            self._advance()
-            with suppress(Empty):
-                self._handle(self._inbox.get(timeout=self._until_next_deadline()))
+        decide(self, self._inbox, self._clock)
         return self._exit_code
 
     # What is due now
 
-    def _until_next_deadline(self) -> float | None:
-        deadlines = [generation.deadline for generation in self._generations]
-        deadlines += [self._retry_at, self._kill_zygotes_at, *(report.deadline for report in self._reports)]
-        known = [deadline for deadline in deadlines if deadline is not None]
-        return max(0.0, min(known) - self._clock()) if known else None
+    def deadlines(self) -> list[float | None]:
+        own = [generation.deadline for generation in self._generations]
+        return [*own, *(report.deadline for report in self._reports), self._retry_at, self._kill_zygotes_at]
 
-    def _advance(self) -> None:
-        now = self._clock()
+    def over(self) -> bool:
+        return self._stopping and not self._zygotes
+
+    def advance(self, now: float) -> None:
         for generation in list(self._generations):
             if generation.deadline is not None and now >= generation.deadline:
                 self._overdue(generation)
@@ -404,7 +401,7 @@ class Handover:
 
     # Messages
 
-    def _handle(self, message: Message) -> None:
+    def handle(self, message: Message) -> None:
         match message:
             case Changed(paths, at):
                 self._changed(paths, at)

@@ -5,6 +5,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from devkit.model.loop import Signalled
+
 
 @dataclass(frozen=True)
 class Changed:
@@ -43,13 +45,6 @@ class AllGone:
     """A zygote and every process that it forked have ended."""
 
     zygote: int
-
-
-@dataclass(frozen=True)
-class Signalled:
-    """Somebody asked to stop (SIGINT, SIGTERM, SIGHUP)."""
-
-    signum: int
 
 
 Message = Changed | Reinstalled | Told | ZygoteEnded | AllGone | Signalled

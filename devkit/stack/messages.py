@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from devkit.model.loop import Signalled
 from devkit.model.status import State
 
 
@@ -33,13 +34,6 @@ class Exited:
     name: str
     pid: int
     code: int
-
-
-@dataclass(frozen=True)
-class Signalled:
-    """Somebody asked devkit itself to stop (SIGINT, SIGTERM, SIGHUP)."""
-
-    signum: int
 
 
 @dataclass(frozen=True)

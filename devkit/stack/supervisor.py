@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from queue import Empty
 from typing import Protocol
 
 from devkit.errors import DevkitError
+from devkit.model.loop import Clock, Signalled, decide
 from devkit.model.status import ServiceStatus, State
-from devkit.stack.messages import Asked, Exited, Inbox, Message, OutputLost, Progressed, Ready, Signalled
+from devkit.stack.messages import Asked, Exited, Inbox, Message, OutputLost, Progressed, Ready
 from devkit.stack.restarts import Restarts
 from devkit.stack.service import Finish, Service
 
@@ -23,7 +23,7 @@ TERM_AFTER_S = 2.0  # from SIGTERM to SIGKILL
 EXIT_INTERRUPTED = 130
 
 
-class Phase(Enum):
+class Stage(Enum):
     """Where a service is in its life."""
 
     WAITING = auto()  # for what it depends on
@@ -35,19 +35,19 @@ class Phase(Enum):
     STOPPED = auto()
 
 
-STATES: Mapping[Phase, State] = {
-    Phase.WAITING: "starting",
-    Phase.STARTING: "starting",
-    Phase.READY: "ready",
-    Phase.STOPPING: "stopped",
-    Phase.PAUSING: "starting",
-    Phase.FAILED: "failed",
-    Phase.STOPPED: "stopped",
+STATES: Mapping[Stage, State] = {
+    Stage.WAITING: "starting",
+    Stage.STARTING: "starting",
+    Stage.READY: "ready",
+    Stage.STOPPING: "stopped",
+    Stage.PAUSING: "starting",
+    Stage.FAILED: "failed",
+    Stage.STOPPED: "stopped",
 }
 
 
-class Running(Protocol):
-    """What the supervisor needs of a started process; `started_at` is on the supervisor's clock."""
+class Started(Protocol):
+    """What the supervisor needs of a process; `started_at` is on the supervisor's clock."""
 
     pid: int
     started_at: float
@@ -55,7 +55,7 @@ class Running(Protocol):
     def signal(self, signum: int, *, group: bool = False) -> None: ...
 
 
-Spawn = Callable[[Service], Running]
+Spawn = Callable[[Service], Started]
 
 
 class Reporter(Protocol):
@@ -74,16 +74,16 @@ class _Unit:
     """A service and where it is."""
 
     service: Service
-    phase: Phase = Phase.WAITING
-    process: Running | None = None
+    stage: Stage = Stage.WAITING
+    process: Started | None = None
     started_at: float = 0.0
     ready_s: float | None = None
     generation: int = 0
     restarts: int = 0
     note: str = ""
     reported: State = "ready"  # what it says of itself, once it is ready
-    then: Phase = Phase.STOPPED  # what follows once it has stopped
-    deadline: float | None = None  # when the phase has lasted too long
+    then: Stage = Stage.STOPPED  # what follows once it has stopped
+    deadline: float | None = None  # when the stage has lasted too long
     kills: list[int] = field(default_factory=list)  # signals still to send while it does not stop
     crashes: Restarts = field(default_factory=Restarts)
 
@@ -100,7 +100,7 @@ class Supervisor:
         reporter: Reporter,
         start_timeout_s: float,
         answer: Callable[[Sequence[ServiceStatus]], dict[str, object]],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = time.monotonic,
     ) -> None:
         """`spawn` starts a service's process and sees to its messages; `answer` makes the reply to a status
         request from the services' states; `clock` gives seconds."""
@@ -120,19 +120,15 @@ class Supervisor:
 
         0: stopped on request. 1: a service did not become ready. 130: interrupted a second time.
         """
-        while True:
-            self._advance()
-            if self._stopping and not any(unit.process for unit in self._units.values()):
-                return self._exit_code
-            with suppress(Empty):
-                self._handle(self._inbox.get(timeout=self._until_next_deadline()))
+        decide(self, self._inbox, self._clock)
+        return self._exit_code
 
     def statuses(self) -> list[ServiceStatus]:
         """Where each service is, for people and for `status --json`."""
         return [
             ServiceStatus(
                 name=unit.service.name,
-                state=unit.reported if unit.phase is Phase.READY else STATES[unit.phase],
+                state=unit.reported if unit.stage is Stage.READY else STATES[unit.stage],
                 pid=unit.process.pid if unit.process else None,
                 url=unit.service.url,
                 ready_s=None if unit.ready_s is None else round(unit.ready_s, 3),
@@ -146,40 +142,41 @@ class Supervisor:
 
     # What is due now
 
-    def _until_next_deadline(self) -> float | None:
-        deadlines = [unit.deadline for unit in self._units.values() if unit.deadline is not None]
-        return max(0.0, min(deadlines) - self._clock()) if deadlines else None
+    def deadlines(self) -> list[float | None]:
+        return [unit.deadline for unit in self._units.values()]
 
-    def _advance(self) -> None:
-        now = self._clock()
+    def over(self) -> bool:
+        return self._stopping and not any(unit.process for unit in self._units.values())
+
+    def advance(self, now: float) -> None:
         for unit in self._units.values():
             if unit.deadline is not None and now >= unit.deadline:
                 self._overdue(unit)
         if not self._stopping:
             for unit in self._units.values():
-                if unit.phase is Phase.WAITING and self._dependencies_ready(unit):
+                if unit.stage is Stage.WAITING and self._dependencies_ready(unit):
                     self._start(unit)
         if self._stopping:  # also because one could not be started
             for unit in self._units.values():
-                if unit.phase not in (Phase.STOPPING, Phase.FAILED) and not self._is_needed(unit):
-                    self._stop(unit, then=Phase.STOPPED)
-        elif not self._up and all(unit.phase is Phase.READY for unit in self._units.values()):
+                if unit.stage not in (Stage.STOPPING, Stage.FAILED) and not self._is_needed(unit):
+                    self._stop(unit, then=Stage.STOPPED)
+        elif not self._up and all(unit.stage is Stage.READY for unit in self._units.values()):
             self._up = True
             self._reporter.all_ready(self.statuses())
 
     def _overdue(self, unit: _Unit) -> None:
         unit.deadline = None
-        if unit.phase is Phase.PAUSING:
-            unit.phase = Phase.WAITING
-        elif unit.phase is Phase.STOPPING:
+        if unit.stage is Stage.PAUSING:
+            unit.stage = Stage.WAITING
+        elif unit.stage is Stage.STOPPING:
             self._send_next_signal(unit)
-        elif unit.phase is Phase.STARTING:
+        elif unit.stage is Stage.STARTING:
             problem = f"{unit.service.name} did not become ready in {self._start_timeout_s:g} s"
             waited_for = getattr(unit.service.ready, "what", "")
             self._give_up(unit, problem, [f"devkit waited for {waited_for}; more time: --timeout SECONDS"])
 
     def _dependencies_ready(self, unit: _Unit) -> bool:
-        return all(self._units[name].phase is Phase.READY for name in unit.service.depends_on if name in self._units)
+        return all(self._units[name].stage is Stage.READY for name in unit.service.depends_on if name in self._units)
 
     def _is_needed(self, unit: _Unit) -> bool:
         """Whether something that depends on it, also by way of others, still runs."""
@@ -196,19 +193,19 @@ class Supervisor:
         unit.reported = "ready"
         unit.generation += 1
         if unit.service.external:
-            unit.phase = Phase.READY
+            unit.stage = Stage.READY
             return
         try:
             unit.process = self._spawn(unit.service)
         except DevkitError as error:
             self._crashed(unit, error.what)
             return
-        unit.phase = Phase.STARTING
+        unit.stage = Stage.STARTING
         unit.deadline = unit.started_at + self._start_timeout_s
         unit.started_at = unit.process.started_at
 
     def _became_ready(self, unit: _Unit) -> None:
-        unit.phase = Phase.READY
+        unit.stage = Stage.READY
         unit.deadline = None
         unit.ready_s = self._clock() - unit.started_at
         unit.note = ""
@@ -217,15 +214,15 @@ class Supervisor:
         if self._up:
             self._reporter.notice(f"{unit.service.name} is ready after {unit.ready_s:.1f} s")
 
-    def _stop(self, unit: _Unit, *, then: Phase) -> None:
+    def _stop(self, unit: _Unit, *, then: Stage) -> None:
         """Ask a service to stop: SIGINT, SIGTERM, SIGKILL, each when the one before had no effect in time."""
         unit.then = then
-        if unit.phase is Phase.STOPPING:
+        if unit.stage is Stage.STOPPING:
             return
         if unit.process is None:
-            unit.phase, unit.deadline = then, None
+            unit.stage, unit.deadline = then, None
             return
-        unit.phase = Phase.STOPPING
+        unit.stage = Stage.STOPPING
         unit.kills = [int(signal.SIGINT), int(signal.SIGTERM), int(signal.SIGKILL)]
         self._send_next_signal(unit)
 
@@ -243,10 +240,10 @@ class Supervisor:
     def _exited(self, unit: _Unit, code: int) -> None:
         unit.process = None
         unit.deadline = None
-        if unit.phase is Phase.STOPPING:
-            unit.phase = unit.then
+        if unit.stage is Stage.STOPPING:
+            unit.stage = unit.then
         elif self._stopping:
-            unit.phase = Phase.STOPPED  # a moment before it was asked to
+            unit.stage = Stage.STOPPED  # a moment before it was asked to
         elif isinstance(unit.service.ready, Finish) and code == 0:
             self._became_ready(unit)
             unit.note = "finished"
@@ -263,7 +260,7 @@ class Supervisor:
             self._give_up(unit, f"{what}, again and again", [])
             return
         unit.restarts += 1
-        unit.phase = Phase.PAUSING
+        unit.stage = Stage.PAUSING
         unit.note = what
         unit.deadline = self._clock() + delay
         self._reporter.notice(f"{what}; it starts again in {delay:g} s")
@@ -277,18 +274,18 @@ class Supervisor:
         if self._exit_code == 0:  # of several that fail to start the first one is the news
             self._reporter.failed(DevkitError(problem, excerpt=self._reporter.tail(name), mend=mend))
         unit.note = problem
-        self._stop(unit, then=Phase.FAILED)
+        self._stop(unit, then=Stage.FAILED)
         if not self._up:
             self._exit_code = 1
             self._stopping = True
 
     # Messages
 
-    def _handle(self, message: Message) -> None:
+    def handle(self, message: Message) -> None:
         match message:
-            case Ready(name, pid) if self._is_current(name, pid) and self._units[name].phase is Phase.STARTING:
+            case Ready(name, pid) if self._is_current(name, pid) and self._units[name].stage is Stage.STARTING:
                 self._became_ready(self._units[name])
-            case Progressed(name, pid) if self._is_current(name, pid) and self._units[name].phase is Phase.READY:
+            case Progressed(name, pid) if self._is_current(name, pid) and self._units[name].stage is Stage.READY:
                 unit = self._units[name]
                 unit.generation, unit.reported, unit.note = message.generation, message.state, message.note
             case Exited(name, pid, code) if self._is_current(name, pid):
@@ -318,7 +315,7 @@ class Supervisor:
         self._exit_code = EXIT_INTERRUPTED
         for unit in self._units.values():
             if unit.process:
-                unit.phase = Phase.STOPPING
+                unit.stage = Stage.STOPPING
                 unit.kills = []
                 unit.deadline = None
                 unit.process.signal(signal.SIGKILL)
@@ -342,12 +339,12 @@ class Supervisor:
             if self._units[name].service.external:
                 return {"error": f"{name} is not devkit's to restart: {self._units[name].service.how}"}
             for needed in self._units[name].service.depends_on:
-                if needed not in names and needed in self._units and self._units[needed].phase is Phase.FAILED:
+                if needed not in names and needed in self._units and self._units[needed].stage is Stage.FAILED:
                     return {"error": f"{name} needs {needed}, which has failed: devkit restart {needed} {name}"}
         for name in names:
             unit = self._units[name]
             unit.crashes = Restarts()
-            self._stop(unit, then=Phase.WAITING)
+            self._stop(unit, then=Stage.WAITING)
         return {}
 
 

@@ -8,8 +8,9 @@ from typing import Protocol
 from devkit.containers.docker import Container
 from devkit.containers.streams import Event
 from devkit.errors import DevkitError
+from devkit.model.loop import Signalled
 from devkit.model.status import ServiceStatus
-from devkit.stack.messages import Asked, OutputLost, Signalled
+from devkit.stack.messages import Asked, OutputLost
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from devkit.containers.compose import find_compose
 from devkit.containers.docker import DockerError, containers, find_docker
 from devkit.containers.project import is_of
 from devkit.errors import DevkitError
+from devkit.model.loop import Signalled
 from devkit.model.status import ServiceStatus
 from devkit.services.alone import only_stack
 from devkit.services.compose.engine import ContainersReporter, Engine
@@ -21,7 +22,7 @@ from devkit.services.signals import signals_into
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
 from devkit.stack.control import ControlServer
-from devkit.stack.messages import Signalled, Taker
+from devkit.stack.messages import Taker
 from devkit.stack.ports import holder
 
 MakeReporter = Callable[[Taker], AbstractContextManager[ContainersReporter]]

@@ -7,9 +7,8 @@ message into the queue.
 
 import signal
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from queue import Empty
 
 from devkit.containers.docker import Container, DockerError
 from devkit.containers.project import (
@@ -24,16 +23,17 @@ from devkit.containers.project import (
 )
 from devkit.containers.streams import Event
 from devkit.errors import DevkitError
+from devkit.model.loop import Clock, Signalled, decide
 from devkit.model.status import ServiceStatus
 from devkit.services.compose.messages import Composed, Down, Engine, EventsEnded, Happened, Inbox, Message, Reporter
-from devkit.stack.messages import Asked, OutputLost, Signalled
+from devkit.stack.messages import Asked, OutputLost
 from devkit.stack.supervisor import EXIT_INTERRUPTED
 
 COMPOSE_ENDS_S = 5.0  # how long compose may take to end when it is interrupted
 
 
 @dataclass
-class _Unit:
+class _Known:
     """A container, and what is known of it beyond what docker tells."""
 
     name: str
@@ -59,7 +59,7 @@ class Watch:
         start_timeout_s: float,
         stays: bool,
         before: Collection[str] = (),
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = time.monotonic,
     ) -> None:
         """`stays`: once all is ready, leave it to docker. `before` are the starts of the containers that there were."""
         self._engine = engine
@@ -69,7 +69,7 @@ class Watch:
         self._stays = stays
         self._before = before
         self._clock = clock
-        self._units: dict[str, _Unit] = {}
+        self._units: dict[str, _Known] = {}
         self._composing = True
         self._compose_deadline: float | None = None
         self._up = self._stopping = self._killing = self._done = False
@@ -78,21 +78,18 @@ class Watch:
 
     def run(self) -> int:
         """Decide until all is over."""
-        while not self._done:
-            try:
-                message = self._inbox.get(timeout=self._until_next_deadline())
-            except Empty:
-                self._overdue()
-            else:
-                self._handle(message)
+        decide(self, self._inbox, self._clock)
         return self._exit_code
+
+    def over(self) -> bool:
+        return self._done
 
     def statuses(self) -> list[ServiceStatus]:
         """Where each container is that was started."""
         units = self._units.values()
         return [status_of(one.name, one.container, one.ready_s) for one in units if one.started_at]
 
-    def _handle(self, message: Message) -> None:
+    def handle(self, message: Message) -> None:
         match message:
             case Happened(event):
                 self._happened(event)
@@ -164,7 +161,7 @@ class Watch:
         names, taken = names_of(found), {unit.name for unit in self._units.values()}
         for one in new:
             name = names[one.id] if names[one.id] not in taken else f"{one.service}-{one.number}"
-            self._units[one.id] = _Unit(name, one)
+            self._units[one.id] = _Known(name, one)
         if new:
             order = in_order([unit.container for unit in self._units.values()])
             self._units = {container.id: self._units[container.id] for container in order}
@@ -172,7 +169,7 @@ class Watch:
         for container in found:
             self._see(self._units[container.id], container)
 
-    def _see(self, unit: _Unit, container: Container) -> None:
+    def _see(self, unit: _Known, container: Container) -> None:
         unit.container = container
         if moment(container.started_at) and container.started_at not in (unit.started_at, *self._before):
             unit.started_at, unit.ready, unit.ready_s, unit.asked = container.started_at, False, None, False
@@ -192,7 +189,7 @@ class Watch:
                 self._reporter.notice(f"{unit.name} is {'healthy again' if unit.unhealthy else f'ready{after}'}")
             unit.unhealthy = False
 
-    def _died(self, unit: _Unit, code: int, *, asked: bool) -> None:
+    def _died(self, unit: _Known, code: int, *, asked: bool) -> None:
         what = f"{unit.name} {describe(code)}"
         unit.deaths += 1
         if self._stopping:
@@ -207,7 +204,7 @@ class Watch:
         elif not has_finished(unit.container):
             self._give_up(unit, what)
 
-    def _unhealthy(self, unit: _Unit) -> None:
+    def _unhealthy(self, unit: _Known) -> None:
         unit.ready, unit.unhealthy = False, True
         if self._up:
             said = str(unit.container.health_log[-1]["Output"]).strip() if unit.container.health_log else ""
@@ -215,7 +212,7 @@ class Watch:
         else:
             self._give_up(unit)
 
-    def _is_broken(self, unit: _Unit) -> bool:
+    def _is_broken(self, unit: _Known) -> bool:
         ended = unit.container.state == "exited" and unit.container.started_at not in self._before
         return (ended and not has_finished(unit.container)) or unit.container.health == "unhealthy"
 
@@ -235,13 +232,12 @@ class Watch:
 
     # The end
 
-    def _until_next_deadline(self) -> float | None:
-        deadlines = [unit.deadline for unit in self._units.values() if unit.deadline is not None]
-        deadlines += [self._compose_deadline] if self._compose_deadline is not None else []
-        return max(0.0, min(deadlines) - self._clock()) if deadlines and not self._killing else None
+    def deadlines(self) -> list[float | None]:
+        return [] if self._killing else [self._compose_deadline, *(unit.deadline for unit in self._units.values())]
 
-    def _overdue(self) -> None:
-        now = self._clock()
+    def advance(self, now: float) -> None:
+        if self._killing:
+            return
         if self._compose_deadline is not None and now >= self._compose_deadline:
             self._compose_deadline = None
             self._engine.stop_compose(kill=True)
@@ -254,13 +250,13 @@ class Watch:
                 elif not self._stopping:
                     self._give_up(unit, what, ["more time: --timeout SECONDS"])
 
-    def _give_up(self, unit: _Unit, what: str = "", mend: Sequence[str] = ()) -> None:
+    def _give_up(self, unit: _Known, what: str = "", mend: Sequence[str] = ()) -> None:
         """A container that does not start ends the whole start."""
         container = unit.container
         said = "is unhealthy" if container.health == "unhealthy" else describe(container.exit_code)
         self._fail(self._error(unit, what or f"{unit.name} {said}", mend))
 
-    def _error(self, unit: _Unit, what: str, mend: Sequence[str]) -> DevkitError:
+    def _error(self, unit: _Known, what: str, mend: Sequence[str]) -> DevkitError:
         mend = [*mend, f"read all of its output: devkit logs {unit.name}"]
         return DevkitError(what, excerpt=self._engine.tail(unit.container), mend=mend)
 

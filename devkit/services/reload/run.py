@@ -8,9 +8,10 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from devkit.errors import DevkitError
+from devkit.model.loop import Signalled
 from devkit.model.rdb import DEBUG_FOLDER
 from devkit.reload.handover import Handover, Program
-from devkit.reload.messages import Inbox, Message, Signalled, Told, ZygoteEnded
+from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
 from devkit.reload.zygote import Zygote
 from devkit.services.commands import zygote_argv
 from devkit.services.project.facts import problem_error

@@ -10,6 +10,7 @@ from threading import Event, Lock, Thread
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from devkit.model.loop import Signalled
 from devkit.services.alone import only_stack
 from devkit.services.signals import signals_into
 from devkit.services.stack.assemble import Stack, assemble
@@ -19,7 +20,7 @@ from devkit.settings.paths import Paths
 from devkit.stack import lock, sessions
 from devkit.stack.control import ControlServer
 from devkit.stack.guard import Guard
-from devkit.stack.messages import Exited, Inbox, Progressed, Ready, Signalled
+from devkit.stack.messages import Exited, Inbox, Progressed, Ready
 from devkit.stack.ports import is_free
 from devkit.stack.process import Process
 from devkit.stack.service import Finish, Notice, Poll, Service

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from devkit.errors import DevkitError
+from devkit.model.loop import Signalled
 from devkit.reload.handover import Handover, Program
-from devkit.reload.messages import AllGone, Changed, Message, Reinstalled, Signalled, Told, ZygoteEnded
+from devkit.reload.messages import AllGone, Changed, Message, Reinstalled, Told, ZygoteEnded
 from tests.unit import world
 
 BASE = Path("/project")

@@ -8,10 +8,10 @@ from typing import Any
 from devkit.containers.docker import Container, DockerError
 from devkit.containers.streams import Event
 from devkit.errors import DevkitError
+from devkit.model.loop import Signalled
 from devkit.model.status import ServiceStatus
 from devkit.services.compose.messages import Happened, Message
 from devkit.services.compose.watch import Watch
-from devkit.stack.messages import Signalled
 from tests.unit import world
 from tests.unit.services.compose.listed import container
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from devkit.errors import DevkitError
+from devkit.model.loop import Signalled
 from devkit.model.status import ServiceStatus
-from devkit.stack.messages import Exited, OutputLost, Ready, Signalled
+from devkit.stack.messages import Exited, OutputLost, Ready
 from devkit.stack.restarts import DELAYS_S
 from devkit.stack.service import Finish, Poll
 from devkit.stack.supervisor import describe_exit

@@ -5,8 +5,9 @@ from queue import SimpleQueue
 
 import pytest
 
+from devkit.model.loop import Signalled
 from devkit.services.compose.messages import Composed, Down, EventsEnded, Message
-from devkit.stack.messages import Asked, OutputLost, Signalled
+from devkit.stack.messages import Asked, OutputLost
 from tests.unit.services.world import CTRL_C, LATER, World
 
 TERM = Signalled(signal.SIGTERM)
@@ -130,6 +131,21 @@ def test_one_that_docker_starts_again_has_its_time_all_the_same(world: World) ->
 
 def test_one_that_is_not_ready_in_time(world: World) -> None:
     world.event("start", "worker", health="starting").then(Composed(0)).wait(60).then(GONE)
+
+    assert world.run() == 1
+    assert world.told("failed") == ["61 failed: worker did not become ready in 60 s"]
+
+
+def test_a_flood_of_messages_puts_off_no_deadline(world: World) -> None:
+    world.event("start", "worker", health="starting").then(Composed(0))
+
+    def slow_to_answer() -> Message:
+        world.now += 1
+        return Asked({"ask": "status"}, SimpleQueue())
+
+    for _ in range(100):  # all at once, so that one more is there whenever one is answered
+        world.at(2, slow_to_answer)
+    world.then(GONE)
 
     assert world.run() == 1
     assert world.told("failed") == ["61 failed: worker did not become ready in 60 s"]
