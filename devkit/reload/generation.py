@@ -47,6 +47,26 @@ class Generation:
     abandoned: bool = False
     deadline: float | None = None
 
+    def leave(self, deadline: float | None) -> None:
+        """It is not needed any more, and finishes what it runs."""
+        self.phase, self.deadline = Phase.LEAVING, deadline
+        self.order("stop")
+
+    def resume(self) -> None:
+        """The one that took over is gone."""
+        self.phase, self.deadline = Phase.LIVE, None
+        self.order("resume")
+
+    def replace(self, deadline: float) -> None:
+        """A newer one takes its place before it was live."""
+        self.phase, self.deadline = Phase.REPLACED, deadline
+        self.order("stop")
+
+    def abandon(self, deadline: float) -> None:
+        """It has had its time."""
+        self.phase, self.deadline = Phase.ABANDONED, deadline
+        self.order("abandon")
+
     def order(self, what: str) -> None:
         if self.spawned:  # it is its own zygote
             self.zygote.order(order=what)

@@ -19,7 +19,7 @@ class Talk(Protocol):
 
 
 class Eyes:
-    """`devkit.reload.handover.Watch`: the watchers, which are set up anew when more is to be watched."""
+    """`devkit.reload.program.Surroundings`: the watchers, which are set up anew when more is to be watched."""
 
     def __init__(self, settings: Settings, app: AppRef, inbox: Inbox, learned: Path, talk: Talk) -> None:
         self._settings = settings

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
 from devkit.model.rdb import DEBUG_FOLDER
-from devkit.reload.handover import Handover, Program
+from devkit.reload.handover import Handover
 from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
+from devkit.reload.program import Program
 from devkit.reload.zygote import Zygote
 from devkit.services.commands import zygote_argv
 from devkit.services.project.facts import problem_error
@@ -206,7 +207,7 @@ def _address(paths: Paths) -> str:
 
 
 class _Reporter:
-    """`devkit.reload.handover.Reporter`: tells people, the supervisor and whoever looks at the ready file."""
+    """`devkit.reload.program.Announcer`: tells people, the supervisor and whoever looks at the ready file."""
 
     def __init__(self, talk: Talk, supervisor: Parent, ready_file: ReadyFile) -> None:
         self.notice = talk.notice

@@ -9,8 +9,9 @@ from typing import Any
 
 from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
-from devkit.reload.handover import Handover, Program
+from devkit.reload.handover import Handover
 from devkit.reload.messages import AllGone, Changed, Message, Reinstalled, Told, ZygoteEnded
+from devkit.reload.program import Program
 from tests.unit import world
 
 BASE = Path("/project")
