@@ -1,4 +1,4 @@
-"""Runs generations of a program, one after the other: a change starts the next one, which takes over when it is live."""
+"""Runs generations of a program, one after the other; a change starts the next one, which takes over when live."""
 
 import signal
 import time

@@ -27,7 +27,7 @@ class ContainersReporter(Reporter, Protocol):
     def ended(self, name: str) -> None: ...
 
 
-class Engine:
+class DockerEngine:
     """Docker and compose, for the loop: what takes time is done by threads, which leave a message."""
 
     def __init__(

@@ -14,7 +14,7 @@ from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
 from devkit.model.status import ServiceStatus
 from devkit.services.alone import only_stack
-from devkit.services.compose.engine import ContainersReporter, Engine
+from devkit.services.compose.engine import ContainersReporter, DockerEngine
 from devkit.services.compose.messages import Inbox
 from devkit.services.compose.plan import Plan, Request, give_away, make_plan
 from devkit.services.compose.watch import Watch
@@ -49,14 +49,12 @@ def run(
         give_away(paths, plan.environ)
         inbox: Inbox = SimpleQueue()
         reporter = cleanup.enter_context(make_reporter(inbox))
-        reporter.notice(f"starting {plan.file.name} in containers")
-        if left:
-            reporter.notice(f"ended what a crash had left running: {', '.join(left)}")
-        for note in plan.notes:
+        crashed = [f"ended what a crash had left running: {', '.join(left)}"] if left else []
+        for note in (f"starting {plan.file.name} in containers", *crashed, *plan.notes):
             reporter.notice(note)
         server = ControlServer(paths.containers_socket, inbox)
         cleanup.callback(server.close)
-        engine = Engine(docker, compose, plan, paths, inbox, reporter)
+        engine = DockerEngine(docker, compose, plan, paths, inbox, reporter)
         cleanup.callback(engine.close)
         watch = Watch(
             engine,
