@@ -88,6 +88,7 @@ class Reloading:
     def close(self) -> None:
         for result in self._sent:
             result.backend = None  # it would ask a Redis that is gone, whenever it is collected
+        self._client.backend.client.connection_pool.disconnect()  # which closing the app does not do
         self._client.close()
         self.redis.close()
         self.broker.close()
