@@ -5,7 +5,7 @@ Most often there is one paused task, and it is the one that is meant. It is not 
 
 import json
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +22,7 @@ SHORT_ID = 12
 _begun: Pipe | None = None
 
 
-def begin(arguments: Sequence[str]) -> None:
+def begin(arguments: Sequence[str], make: Callable[[Exec], Pipe] = Pipe) -> None:
     """Begin, if these arguments of `devkit debug` and the sessions around here speak for exactly one container."""
     global _begun  # noqa: PLW0603 - there is one command line
     if any(word.startswith("-") and word not in OPTIONS for word in arguments):
@@ -32,7 +32,7 @@ def begin(arguments: Sequence[str]) -> None:
     containers = set(_containers(folder)) if folder else set()
     if len(containers) == 1 and len(container := containers.pop()) == ID_LENGTH:
         with suppress(UnreachableError):
-            _begun = Pipe(InContainer(container, container[:SHORT_ID]))
+            _begun = make(InContainer(container, container[:SHORT_ID]))
 
 
 def take(exec_: Exec) -> Pipe | None:

@@ -101,8 +101,18 @@ class _Look:
 class Lookout:
     """Keeps looking at all places."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(
+        self,
+        places: Places,
+        watch: Callable[[Exec, Callable[[], object]], Watch] = Watch,
+        *,
+        every_s: float = LIST_S,
+        again_s: float = AGAIN_S,
+    ) -> None:
+        """`watch` makes what looks into one of them; they are listed each `every_s` seconds, one that could not be
+        looked into is tried again after `again_s`."""
         self.places = places
+        self._watch, self._every_s, self._again_s = watch, every_s, again_s
         self.problem = ""  # why docker could not be asked
         self._looks: dict[str, _Look] = {}
         self._listed = False
@@ -195,7 +205,7 @@ class Lookout:
                     self._update(found)
                 self._listed = True
                 self._news.notify_all()
-                self._news.wait_for(lambda: self._closed, LIST_S)
+                self._news.wait_for(lambda: self._closed, self._every_s)
 
     def _update(self, places: Mapping[str, Exec]) -> None:
         now = time.monotonic()
@@ -203,9 +213,9 @@ class Lookout:
             self._looks.pop(key).watch.close()
         for key, exec_ in places.items():
             look = self._looks.get(key)
-            ended = look and look.watch.problem and not look.watch.lacks_python and now - look.since > AGAIN_S
+            ended = look and look.watch.problem and not look.watch.lacks_python and now - look.since > self._again_s
             if look is None or ended:
-                self._looks[key] = _Look(exec_, Watch(exec_, self._tell), now)
+                self._looks[key] = _Look(exec_, self._watch(exec_, self._tell), now)
 
     def _tell(self) -> None:
         with self._news:

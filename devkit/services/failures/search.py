@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SHORTEST_ID = 4
 Look = Callable[[str, list[str]], Failure | None]
+FindRoutes = Callable[[Settings, Paths], "Routes | None"]
 MOST_LISTED = 10
 
 
@@ -51,9 +52,11 @@ class Found:
 class Failures:
     """One project's."""
 
-    def __init__(self, settings: Settings, paths: Paths) -> None:
+    def __init__(self, settings: Settings, paths: Paths, find_routes: "FindRoutes | None" = None) -> None:
+        """`find_routes` looks for a stack in containers, if the project may have one (default: that of docker)."""
         self._settings = settings
         self._paths = paths
+        self._find_routes = find_routes
         self._folder = str(paths.data / "failures")
 
     @property
@@ -191,7 +194,7 @@ class Failures:
             return None
         from devkit.services.reach.routes import find_routes
 
-        return find_routes(self._settings, self._paths)
+        return (self._find_routes or find_routes)(self._settings, self._paths)
 
     @cached_property
     def _asker(self) -> "Asker":

@@ -1,24 +1,25 @@
 """Looking around in containers: which there are, what is paused in them, what is gone."""
 
+import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from devkit.containers.docker import Container, DockerError
+from devkit.containers.docker import LABEL
 from devkit.containers.execs import Exec, InContainer
-from devkit.containers.watch import Inside, Waiting
+from devkit.containers.watch import Inside, Waiting, Watch
 from devkit.errors import DevkitError, UsageError
 from devkit.model.session import Session
-from devkit.services.debug import lookout as containers
 from devkit.services.debug.containers import Elsewhere, Only
-from devkit.services.debug.lookout import Lookout, Named, OfProject, Pod, named, state_of
+from devkit.services.debug.lookout import AGAIN_S, Lookout, OfProject, Places, Pod, named, state_of
+from devkit.store.files import replace as replace_file
 from tests.unit.waiting import wait_for
 
 ONE, TWO, THREE = "1" * 64, "2" * 64, "3" * 64
@@ -29,60 +30,89 @@ SESSION = Session(
 )  # fmt: skip
 
 
-def container(id_: str, **fields: Any) -> Container:
-    number = int(id_[0])
-    known = Container(
-        id=id_, name=f"shop-worker-{number}", project="shop", service="worker", number=number, folder="/srv/shop",
-        config_files=(), image="", hostname=id_[:12], aliases=frozenset(), environ={}, mounts=(), ports=(),
-        state="running", health="", pid=1, restarts=0, exit_code=0, started_at="", health_log=(),
-    )  # fmt: skip
-    return replace(known, **fields)
+# As much of docker as is asked here; what each container is lies in a file for each of its names.
+DOCKER = """\
+#!/bin/sh
+cd "${0%/*}" || exit
+if [ -s problem ]; then cat problem >&2; exit 1; fi
+if [ "$1" = ps ]; then exec cat running; fi
+shift 3
+echo "$@" >> inspected
+missing=0
+for name; do
+  if [ -e "$name.json" ]; then all="$all${all:+,}$(cat "$name.json")"
+  else echo "Error: No such container: $name" >&2; missing=1; fi
+done
+echo "[$all]"
+exit $missing
+"""
+
+
+def container(id_: str, folder: Path, **fields: Any) -> dict[str, Any]:
+    """A worker of the compose file in that folder, in docker's words."""
+    known = {"service": "worker", "name": f"shop-worker-{id_[0]}", "state": "running", "exit_code": 0, **fields}
+    labels = {"service": known["service"], "container-number": id_[0], "project.working_dir": str(folder)}
+    return {
+        "Id": id_, "Name": f"/{known['name']}", "Image": "", "Path": "celery", "Args": [], "NetworkSettings": {},
+        "Config": {"Labels": {f"{LABEL}{key}": value for key, value in labels.items()}},
+        "State": {"Status": known["state"], "Pid": 1, "ExitCode": known["exit_code"], "StartedAt": ""},
+    }  # fmt: skip
 
 
 class Engine:
-    """A docker, as the lookout asks it."""
+    """A docker command, and the project in whose folder two of its containers have their compose file."""
 
-    def __init__(self, *all_: Container) -> None:
-        self.all = list(all_)
-        self.inspected: list[str] = []
-        self.problem = ""
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "shop"
+        self.root.mkdir()
+        (self.root / "compose.yml").write_text("services: {}\n")
+        self._folder = folder / "docker"
+        self._folder.mkdir()
+        self.docker = str(self._folder / "docker")
+        Path(self.docker).write_text(DOCKER)
+        Path(self.docker).chmod(0o700)
 
-    def running(self, docker: str) -> list[str]:
-        if self.problem:
-            raise DockerError(self.problem)
-        return [one.id for one in self.all if one.running]
+    def has(self, *containers: dict[str, Any]) -> None:
+        """These are all that there are."""
+        for file in self._folder.glob("*.json"):
+            file.unlink()
+        for one in containers:
+            for name in (one["Id"], one["Name"][1:]):
+                (self._folder / f"{name}.json").write_text(json.dumps(one))
+        ids = [one["Id"] for one in containers if one["State"]["Status"] == "running"]
+        replace_file(str(self._folder / "running"), "\n".join(ids))
 
-    def inspect(self, docker: str, names: list[str]) -> list[Container]:
-        self.inspected += names
-        return [one for one in self.all if one.id in names or one.name in names]
+    def fails(self, why: str) -> None:
+        (self._folder / "problem").write_text(why)
 
-    def containers_of(self, docker: str, root: Path) -> list[Container]:
-        if self.problem:
-            raise DockerError(self.problem)
-        return [one for one in self.all if one.is_near(root) and one.running]
+    @property
+    def inspected(self) -> list[str]:
+        return (self._folder / "inspected").read_text().split()
+
+    def place(self, id_: str, name: str) -> InContainer:
+        return InContainer(id_, name, self.docker)
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    engine = Engine(container(ONE), container(TWO, service="api", name="shop-api-1"), container(THREE, folder="/other"))
-    for name in ("running", "inspect", "containers_of"):
-        monkeypatch.setattr(containers, name, getattr(engine, name))
-    monkeypatch.setattr(containers, "has_compose_file", lambda _: True)
+def engine(tmp_path: Path) -> Engine:
+    engine = Engine(tmp_path)
+    engine.has(
+        container(ONE, engine.root),
+        container(TWO, engine.root, service="api", name="shop-api-1"),
+        container(THREE, Path("/other")),
+    )
     return engine
 
 
 class FakeWatch:
     """Tells what a test says."""
 
-    all: "list[FakeWatch]"
-
-    def __init__(self, exec_: Exec, changed: Any) -> None:
+    def __init__(self, exec_: Exec, changed: Callable[[], object]) -> None:
         self.exec, self._changed = exec_, changed
         self.inside: Inside | None = None
         self.problem: Exception | None = None
         self.lacks_python = False
         self.closed = False
-        FakeWatch.all.append(self)
 
     def tell(
         self, *sessions: Session, plain: tuple[Waiting, ...] = (), alive: Mapping[int, float] | None = None
@@ -98,12 +128,17 @@ class FakeWatch:
         self.closed = True
 
 
-@pytest.fixture(autouse=True)
-def watches(monkeypatch: pytest.MonkeyPatch) -> list[FakeWatch]:
-    FakeWatch.all = []
-    monkeypatch.setattr(containers, "Watch", FakeWatch)
-    monkeypatch.setattr(containers, "LIST_S", 0.005)
-    return FakeWatch.all
+class Watches(list[FakeWatch]):
+    """Makes watches, and has those that were made."""
+
+    def __call__(self, exec_: Exec, changed: Callable[[], object]) -> Watch:
+        self.append(FakeWatch(exec_, changed))
+        return cast("Watch", self[-1])
+
+
+@pytest.fixture
+def watches() -> Watches:
+    return Watches()
 
 
 @dataclass
@@ -123,8 +158,8 @@ def fixed(*ids: str) -> Fixed:
 
 
 @contextmanager
-def looking(places: containers.Places) -> Iterator[Lookout]:
-    lookout = Lookout(places)
+def looking(places: Places, watches: Watches, again_s: float = AGAIN_S) -> Iterator[Lookout]:
+    lookout = Lookout(places, watches, every_s=0.005, again_s=again_s)
     try:
         wait_for(lambda: lookout._listed)
         yield lookout
@@ -136,8 +171,8 @@ def names(lookout: Lookout) -> list[str]:
     return sorted(one.name for one in lookout.everywhere().values())
 
 
-def test_what_is_told_comes_with_its_place(watches: list[FakeWatch]) -> None:
-    with looking(fixed(ONE, TWO)) as lookout:
+def test_what_is_told_comes_with_its_place(watches: Watches) -> None:
+    with looking(fixed(ONE, TWO), watches) as lookout:
         waiting = Waiting(9, "127.0.0.1", 6899)
         watches[0].tell(SESSION)
         watches[1].tell(plain=(waiting,))
@@ -148,8 +183,8 @@ def test_what_is_told_comes_with_its_place(watches: list[FakeWatch]) -> None:
         assert lookout.find("4") is None
 
 
-def test_it_is_settled_when_each_place_has_told_or_cannot(watches: list[FakeWatch]) -> None:
-    with looking(fixed(ONE, TWO)) as lookout:
+def test_it_is_settled_when_each_place_has_told_or_cannot(watches: Watches) -> None:
+    with looking(fixed(ONE, TWO), watches) as lookout:
         watches[0].tell()
         before = time.monotonic()
         lookout.settle(0.02)
@@ -160,9 +195,9 @@ def test_it_is_settled_when_each_place_has_told_or_cannot(watches: list[FakeWatc
         assert time.monotonic() - before < 5
 
 
-def test_containers_come_and_go(watches: list[FakeWatch]) -> None:
+def test_containers_come_and_go(watches: Watches) -> None:
     places = fixed(ONE)
-    with looking(places) as lookout:
+    with looking(places, watches) as lookout:
         watches[0].tell(SESSION)
         places.places = fixed(TWO).places
         wait_for(lambda: names(lookout) == ["shop-worker-2"])
@@ -172,11 +207,8 @@ def test_containers_come_and_go(watches: list[FakeWatch]) -> None:
     assert watches[1].closed
 
 
-def test_one_that_could_not_be_looked_into_is_tried_again(
-    watches: list[FakeWatch], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(containers, "AGAIN_S", 0.0)
-    with looking(fixed(ONE, TWO)) as lookout:
+def test_one_that_could_not_be_looked_into_is_tried_again(watches: Watches) -> None:
+    with looking(fixed(ONE, TWO), watches, again_s=0.0) as lookout:
         watches[0].fail("it restarts")
         watches[1].fail("no Python", lacks_python=True)
         wait_for(lambda: len(watches) == 3)
@@ -186,9 +218,9 @@ def test_one_that_could_not_be_looked_into_is_tried_again(
         assert [session for _, session in lookout.sessions()] == [SESSION]
 
 
-def test_what_a_container_left_behind_is_gone(watches: list[FakeWatch]) -> None:
+def test_what_a_container_left_behind_is_gone(watches: Watches) -> None:
     places = fixed(ONE)
-    with looking(places) as lookout:
+    with looking(places, watches) as lookout:
         assert not lookout.is_gone(SESSION)  # nothing is known yet
         watches[0].tell()
         assert not lookout.is_gone(SESSION)
@@ -203,28 +235,26 @@ def test_what_a_container_left_behind_is_gone(watches: list[FakeWatch]) -> None:
 
 def test_the_projects_containers(engine: Engine) -> None:
     kept: set[str] = set()
-    places = OfProject("docker", Path("/srv/shop"), lambda: kept)
+    places = OfProject(engine.docker, engine.root, lambda: kept)
 
-    assert [one.name for one in places.running().values()] == ["shop-worker-1", "shop-api-1"]
+    assert {one.name for one in places.running().values()} == {"shop-worker-1", "shop-api-1"}
     kept.add(THREE)  # started by whatever, but its sessions lie in the project's folder
-    assert list(places.running()) == [ONE, TWO, THREE]
+    assert places.running().keys() == {ONE, TWO, THREE}
     assert engine.inspected == [ONE, TWO, THREE]  # each once
     assert places.all_running == {ONE, TWO, THREE}
 
 
-def test_docker_is_not_asked_where_nothing_speaks_of_containers(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(containers, "has_compose_file", lambda _: False)
-    engine.problem = "it was asked"
+def test_docker_is_not_asked_where_nothing_speaks_of_containers(engine: Engine) -> None:
+    (engine.root / "compose.yml").unlink()
+    engine.fails("it was asked")
 
-    assert OfProject("docker", Path("/srv/shop"), set).running() == {}
+    assert OfProject(engine.docker, engine.root, set).running() == {}
 
 
-def test_docker_that_does_not_answer_changes_nothing(engine: Engine, watches: list[FakeWatch]) -> None:
-    with looking(OfProject("docker", Path("/srv/shop"), set)) as lookout:
+def test_docker_that_does_not_answer_changes_nothing(engine: Engine, watches: Watches) -> None:
+    with looking(OfProject(engine.docker, engine.root, set), watches) as lookout:
         watches[0].tell(SESSION)
-        engine.problem = "Cannot connect to the Docker daemon"
+        engine.fails("Cannot connect to the Docker daemon")
         wait_for(lambda: lookout.problem)
 
         assert lookout.problem == "Cannot connect to the Docker daemon"
@@ -234,57 +264,57 @@ def test_docker_that_does_not_answer_changes_nothing(engine: Engine, watches: li
 
 @pytest.mark.parametrize("name", ["worker", "worker-1", "shop-worker-1", ONE])
 def test_a_container_by_its_names(engine: Engine, name: str) -> None:
-    places = named("docker", name, Path("/srv/shop"))
+    places = named(engine.docker, name, engine.root)
 
-    assert places.running() == {ONE: InContainer(ONE, "shop-worker-1")}
+    assert places.running() == {ONE: engine.place(ONE, "shop-worker-1")}
     assert places.name == "shop-worker-1"
 
 
 def test_all_containers_of_a_service(engine: Engine) -> None:
-    engine.all.append(container("4" * 64))
+    engine.has(container(ONE, engine.root), container("4" * 64, engine.root))
 
-    assert len(named("docker", "worker", Path("/srv/shop")).running()) == 2
-    assert list(named("docker", "worker-4", Path("/srv/shop")).running()) == ["4" * 64]
+    assert len(named(engine.docker, "worker", engine.root).running()) == 2
+    assert list(named(engine.docker, "worker-4", engine.root).running()) == ["4" * 64]
 
 
 def test_a_container_that_there_is_not(engine: Engine) -> None:
     with pytest.raises(UsageError, match="there is no container 'shop-worker-2'; did you mean 'shop-worker-") as caught:
-        named("docker", "shop-worker-2", Path("/srv/shop"))
+        named(engine.docker, "shop-worker-2", engine.root)
     assert "what runs: shop-api-1, shop-worker-1, shop-worker-3" in caught.value.looked
 
-    engine.problem = "Cannot connect to the Docker daemon at unix:///x"
+    engine.fails("Cannot connect to the Docker daemon at unix:///x")
     with pytest.raises(DevkitError, match="Cannot connect to the Docker daemon at unix:///x"):
-        named("docker", "worker", Path("/srv/shop"))
+        named(engine.docker, "worker", engine.root)
     with pytest.raises(DevkitError, match="no docker on PATH"):
-        named(None, "worker", Path("/srv/shop"))
+        named(None, "worker", engine.root)
 
 
-def test_why_nothing_can_be_found_in_the_one_place(engine: Engine, watches: list[FakeWatch]) -> None:
-    with looking(Named("docker", [engine.all[0]])) as lookout:
+def test_why_nothing_can_be_found_in_the_one_place(engine: Engine, watches: Watches) -> None:
+    with looking(named(engine.docker, "worker", engine.root), watches) as lookout:
         assert lookout.trouble() == ""
         watches[0].fail("there is no Python in shop-worker-1", lacks_python=True)
         assert lookout.trouble() == "there is no Python in shop-worker-1"
-        engine.all.clear()
+        engine.has()
         wait_for(lambda: not lookout.everywhere())
         assert lookout.trouble() == "shop-worker-1 has stopped"
-        engine.problem = "docker is gone"
+        engine.fails("docker is gone")
         wait_for(lambda: lookout.problem)
         assert lookout.trouble() == "docker is gone"
 
 
-def test_a_pod(watches: list[FakeWatch]) -> None:
-    with looking(Pod("worker-0", "staging")) as lookout:
+def test_a_pod(watches: Watches) -> None:
+    with looking(Pod("worker-0", "staging"), watches) as lookout:
         watches[0].fail('pods "worker-0" not found')
         assert lookout.places.name == "pod staging/worker-0"
         assert lookout.trouble() == 'pods "worker-0" not found'
 
 
 def test_what_became_of_a_container(engine: Engine) -> None:
-    there = InContainer(ONE, ONE[:12])
+    there = engine.place(ONE, ONE[:12])
     assert (state_of(there).name, state_of(there).ended) == ("shop-worker-1", "")
-    engine.all[0] = container(ONE, state="exited", exit_code=137)
+    engine.has(container(ONE, engine.root, state="exited", exit_code=137))
     assert state_of(there).ended == "the container shop-worker-1 has stopped, exit code 137"
-    engine.all.clear()
+    engine.has()
     assert state_of(there).ended == "the container 111111111111 is gone"
 
 

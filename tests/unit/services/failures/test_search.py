@@ -5,12 +5,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from devkit.errors import DevkitError, UsageError
-from devkit.services.failures.search import Failures, UnreadableFailure, merged
+from devkit.services.failures.search import Failures, FindRoutes, UnreadableFailure, merged
+from devkit.services.reach.routes import Routes
 from devkit.settings.load import load
 from devkit.settings.paths import paths_for
 from devkit.store.failures import open_store
@@ -27,10 +28,10 @@ APP = "from celery import Celery\napp = Celery()\nraise SystemExit('imported')\n
 def make(tmp_path: Path) -> Callable[..., Failures]:
     (tmp_path / "tasks.py").write_text(APP)
 
-    def made(**flags: Any) -> Failures:
+    def made(find_routes: FindRoutes | None = None, **flags: Any) -> Failures:
         environ = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(tmp_path / "runtime")}
         settings = load(tmp_path, flags, environ)
-        return Failures(settings, paths_for(settings.root, settings.options.data_dir, environ))
+        return Failures(settings, paths_for(settings.root, settings.options.data_dir, environ), find_routes)
 
     return made
 
@@ -80,7 +81,7 @@ def test_those_of_several_workers_are_one_list(tmp_path: Path, known: Failures, 
 
 
 def test_where_workers_in_containers_keep_them_that_run(
-    tmp_path: Path, make: Callable[..., Failures], record: Record, folder: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make: Callable[..., Failures], record: Record, folder: str
 ) -> None:
     record(failure())
     (own,) = Path(folder).glob("worker-*.json")
@@ -91,13 +92,9 @@ def test_where_workers_in_containers_keep_them_that_run(
     routes = SimpleNamespace(
         runs=lambda container: container == "there", here=lambda where: where.replace("/app", str(tmp_path))
     )
-    monkeypatch.setattr(
-        "devkit.services.reach.routes.find_routes", lambda *_: pytest.fail("one of this machine's runs")
-    )
-    assert search(make()).failures
-    monkeypatch.setattr("devkit.services.reach.routes.find_routes", lambda *_: routes)
+    assert search(make(lambda *_: pytest.fail("one of this machine's runs"))).failures
     own.unlink()
-    known = make()
+    known = make(lambda *_: cast("Routes", routes))
     assert known.where == folder
     assert [one.id for one in search(known).failures] == [ID]
 

@@ -1,5 +1,6 @@
 """Which services a project's stack has, with the app's facts given."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from devkit.settings.paths import Paths
 from devkit.stack.process import Process
 from devkit.stack.service import Service
 
-FACTS = {
+FACTS: dict[str, Any] = {
     "celery": "5.5.0",
     "broker": "memory://",
     "broker_error": None,
@@ -82,11 +83,21 @@ def test_a_circle_is_shown(services: list[Service], circle: str) -> None:
 # --- the whole stack ---
 
 
-class NoProcesses(EarlyProcesses):
-    """Starts nothing: here nobody is asked."""
+class Answers(EarlyProcesses):
+    """Starts nothing: each process is this, and answers with these facts."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._facts = facts
 
     def start(self, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str]) -> Process:
-        return cast("Process", None)
+        return cast("Process", self)
+
+    def say(self, order: bytes) -> None:
+        assert json.loads(order)["describe"] == ["worker", "app"]
+
+    def answer(self, timeout_s: float) -> dict[str, Any]:
+        return {"facts": self._facts}
 
 
 Up = Callable[..., Stack]
@@ -101,12 +112,12 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Up:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # ports that other stacks have reserved do not matter
 
     def assemble_with(
-        *wanted: str, extras: str = "", facts: Mapping[str, Any] | None = None, flags: Mapping[str, Any] | None = None
+        *wanted: str, extras: str = "", facts: dict[str, Any] | None = None, flags: Mapping[str, Any] | None = None
     ) -> Stack:
         (tmp_path / "pyproject.toml").write_text(extras)
-        monkeypatch.setattr("devkit.services.stack.assemble.ask_facts", lambda *_: {**FACTS, **(facts or {})})
         settings = load(tmp_path, flags or {}, {"PATH": str(tmp_path)})
-        stack = assemble(settings, Paths(tmp_path / ".devkit", tmp_path / "run"), wanted, NoProcesses())
+        early = Answers(FACTS | (facts or {}))
+        stack = assemble(settings, Paths(tmp_path / ".devkit", tmp_path / "run"), wanted, early)
         stack.ports.close()
         return stack
 
