@@ -5,27 +5,13 @@ What is in it is never more secret than the broker: the messages, and what the w
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Protocol
 
-from ..model.failure import Failure, Unreadable
+from ..model.failure import Failure
+from .records import Limits
 
 REDIS = ("redis://", "rediss://", "redis+socket://", "unix://")
-
-
-class StoreError(Exception):
-    """The store cannot be reached, or is full."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a store keeps at most: so many failures (and as many of the runs before them), so long, so much."""
-
-    count: int = 1000
-    seconds: float = 14 * 86400.0
-    size: int = 100 * 1024 * 1024
 
 
 class FailureStore(Protocol):
@@ -55,7 +41,7 @@ def choose(broker: str | None, backend: str | None, folder: str) -> str:
     return next((url for url in urls if url.startswith(REDIS)), folder)
 
 
-def open_store(where: str, limits: Limits = Limits()) -> FailureStore:
+def open_store(where: str, limits: Limits = Limits()) -> FailureStore:  # noqa: B008 - it is frozen
     """The store there; nothing is connected to before it is needed. Raises StoreError for what is no URL of a Redis."""
     if where.startswith(REDIS):
         from .redis_failures import RedisFailures
@@ -64,38 +50,3 @@ def open_store(where: str, limits: Limits = Limits()) -> FailureStore:
     from .folder_failures import FolderFailures
 
     return FolderFailures(where, limits)
-
-
-def read(meta: bytes | None, body: bytes | None) -> Failure:
-    """A record. Raises Unreadable."""
-    try:
-        return Failure.from_wire(json.loads(meta or b""), body)
-    except Unreadable:
-        raise
-    except (ValueError, RecursionError):
-        raise Unreadable("it is cut short, or no record of a failure") from None
-
-
-def readable(records: Iterable[tuple[bytes | None, bytes | None]]) -> list[Failure]:
-    """A task's runs in order; those that cannot be read are left out. Raises Unreadable if that is the last one."""
-    found, last = [], None
-    for meta, body in records:
-        try:
-            found.append(read(meta, body))
-            last = None
-        except Unreadable as error:
-            last = error
-    if last:
-        raise last
-    # Of two processes of a pool the later run may be heard of first.
-    return sorted(found, key=lambda failure: (failure.retries, failure.failed_at))
-
-
-def newest_run(runs: Sequence[Failure]) -> Failure | None:
-    """The one that a task's id stands for: its newest run that counts, else the newest of all."""
-    return max(runs, key=lambda run: (run.counts, run.failed_at), default=None)
-
-
-def is_wanted(failure: Failure, task: str) -> bool:
-    """Whether it is of the task of this name, or of this end of its dotted name; empty: any."""
-    return not task or f".{failure.task}".endswith(f".{task}")

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from urllib.parse import quote, unquote
 
 from ..model.failure import Failure, Unreadable
-from .failures import Limits, StoreError, is_wanted, read, readable
 from .files import make_private, replace, replace_bytes
+from .records import Limits, StoreError, is_wanted, read, readable
 
 COUNTS, RETRY = "failure", "retry"
 LONGEST_NAME = 180

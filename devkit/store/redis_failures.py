@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import redis
 
 from ..model.failure import Failure, Unreadable
-from .failures import Limits, StoreError, is_wanted, read, readable
+from .records import Limits, StoreError, is_wanted, read, readable
 
 RECORD = "devkit:failure:"
 FAILURES, RETRIES, SIZES, TOTAL = "devkit:failures", "devkit:retries", "devkit:failures:sizes", "devkit:failures:total"

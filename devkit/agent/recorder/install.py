@@ -19,8 +19,9 @@ from celery.exceptions import Ignore, Reject, Retry
 from celery.worker import state
 from kombu.utils.imports import symbol_by_name
 
-from ...store.failures import Limits, StoreError, choose, open_store
+from ...store.failures import choose, open_store
 from ...store.places import Places
+from ...store.records import Limits, StoreError
 from ..calls import describe_failures
 from ..say import say
 from ..tell.errors import describe

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from ...model.failure import Failure
-from ...store.failures import FailureStore, Limits, StoreError
+from ...store.failures import FailureStore
+from ...store.records import Limits, StoreError
 from ..say import say
 
 MOST_WAITING = 1000

@@ -4,7 +4,8 @@ import base64
 from typing import Any
 
 from ...model.failure import Unreadable
-from ...store.failures import StoreError, newest_run, open_store
+from ...store.failures import open_store
+from ...store.records import StoreError, newest_run
 
 
 def found(word: str, places: "list[str]") -> "dict[str, Any]":

@@ -14,8 +14,9 @@ from devkit.model.failure import Failure, Unreadable
 from devkit.settings.discover.compose import has_compose_file
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
-from devkit.store.failures import REDIS, FailureStore, StoreError, choose, newest_run, open_store
+from devkit.store.failures import REDIS, FailureStore, choose, open_store
 from devkit.store.places import Elsewhere, Places
+from devkit.store.records import StoreError, newest_run
 
 if TYPE_CHECKING:
     from devkit.services.failures.results import Asker, Progress, Results

@@ -10,7 +10,8 @@ import pytest
 from redis import Redis
 
 from devkit.model.failure import Failure, Frame, Unreadable
-from devkit.store.failures import FailureStore, Limits, StoreError, choose, open_store
+from devkit.store.failures import FailureStore, choose, open_store
+from devkit.store.records import Limits, StoreError
 from devkit.store.redis_failures import FAILURES, RECORD, RETRIES, SIZES, TOTAL
 
 UNLIMITED = Limits()

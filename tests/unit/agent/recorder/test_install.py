@@ -13,7 +13,8 @@ from kombu.message import Message
 from devkit.agent import calls
 from devkit.agent.recorder import install
 from devkit.model.failure import Failure
-from devkit.store.failures import Limits, open_store
+from devkit.store.failures import open_store
+from devkit.store.records import Limits
 
 
 @pytest.fixture(autouse=True)

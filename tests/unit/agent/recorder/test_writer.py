@@ -12,7 +12,8 @@ import pytest
 from devkit.agent.recorder import writer as module
 from devkit.agent.recorder.writer import Writer
 from devkit.model.failure import Failure
-from devkit.store.failures import Limits, StoreError, open_store
+from devkit.store.failures import open_store
+from devkit.store.records import Limits, StoreError
 from tests.unit.waiting import wait_for
 
 BODY = b"[[1], {}, {}]"
