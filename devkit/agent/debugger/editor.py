@@ -4,30 +4,24 @@ The editor is shown the task that was asked for, as long as that runs. It stops 
 others, which have other tasks or the connection to the broker, are hidden from it.
 """
 
-import os
-import secrets
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celery import signals
 
 from ...model.breakpoint import Breakpoint
-from ...model.container import container_id
 from ...model.editor import ATTACHED, HOST, PORT, WAITS
-from ...model.session import Session
-from ...store.sessions import PAUSED, process_started
+from ...store.sessions import PAUSED, Sessions
 from ..calls import current_call
 from ..say import say
-from ..tell.values import call_text
-
-if TYPE_CHECKING:
-    from .install import Debugging
+from .release import Release
+from .session import KeptSession
 
 PORTS_TRIED = 50
 POLL_S = 0.1
@@ -38,9 +32,12 @@ MISSING = "devkit: {name} runs on, without an editor: {python} lacks debugpy: {p
 class Editors:
     """The calls of tasks in this process that an editor looks into: one, or several in a pool of threads."""
 
-    def __init__(self, debugging: "Debugging") -> None:
-        self._debugging = debugging
-        self._calls: dict[int, Call] = {}  # by the thread's ident
+    def __init__(self, sessions: Sessions, release: Release, follow: "Callable[[], None]") -> None:
+        """`follow` has this thread traced again if it has to be, when debugpy does so no longer."""
+        self._sessions = sessions
+        self._release = release
+        self._follow = follow
+        self._calls: dict[int, ShownCall] = {}  # by the thread's ident
         self._port = 0  # where debugpy listens; it cannot begin twice in a process
         self._starting = threading.Lock()
 
@@ -69,12 +66,13 @@ class Editors:
         if self._port and sys.version_info >= (3, 12):
             sys.monitoring.set_events(sys.monitoring.DEBUGGER_ID, 0)
 
-    def _begin(self, frame: FrameType, port: int) -> "Call | None":
-        task, request = current_call() or (None, None)
-        if task is None or request is None or self._debugging.released():
+    def _begin(self, frame: FrameType, port: int) -> "ShownCall | None":
+        running = current_call()
+        if running is None or self._release.given():
             return None
-        call = Call(self._debugging, task, request, frame)  # before debugpy: to load it counts for no time limit
-        if not self._listen(port, task.name):
+        # Before debugpy: to load it counts for no time limit.
+        call = ShownCall(self._sessions, self._release, running[1].id, frame)
+        if not self._listen(port, running[0].name):
             call.end()
             return None
         self._calls[threading.get_ident()] = call
@@ -127,50 +125,40 @@ class Editors:
         if pydevd.get_global_debugger() is not None:
             debugpy.trace_this_thread(True)  # where it does not know a thread it would trace it later
             debugpy.trace_this_thread(False)
-        if self._debugging.elsewhere is not None:
-            self._debugging.elsewhere.follow()
+        self._follow()
 
 
-class Call:
-    """One call of a task that an editor looks into, in the thread that runs it."""
+class ShownCall:
+    """One call of a task that an editor is shown, in the thread that runs it."""
 
-    def __init__(self, debugging: "Debugging", task: Any, request: Any, frame: FrameType) -> None:
-        self.task_id = request.id
-        self._debugging = debugging
+    def __init__(self, sessions: Sessions, release: Release, task_id: str, frame: FrameType) -> None:
+        self.task_id = task_id
+        self._release = release
         self._thread = threading.current_thread()
         self._is_main = self._thread is threading.main_thread()
         self._over = threading.Event()
         self._looked = threading.Event()
         self._looked.set()
-        self._keeping = threading.Lock()
-        self._session = Session(
-            id=request.id, task=task.name, task_id=request.id,
-            args=call_text(task.run, request.args or (), request.kwargs or {}),
-            file=os.path.abspath(frame.f_code.co_filename), line=frame.f_lineno, function=frame.f_code.co_name,
-            host=socket.gethostname(), container=container_id(), pid=os.getpid(),
-            pid_started=process_started(os.getpid()), main_pid=debugging.main_pid,
-            thread="" if self._is_main else self._thread.name, port=0, token=secrets.token_hex(16),
-            since=time.time(), state=PAUSED, paused_s=0.0, why=WAITS,
-        )  # fmt: skip
-        self._keep()
+        self._session = KeptSession(sessions, task_id, release.main_pid, "time limits go on")
+        self._session.paused(frame, frame.f_lineno, WAITS)
 
     @property
     def attached(self) -> bool:
         """Whether an editor is there, with its breakpoints set."""
         import debugpy
 
-        return bool(debugpy.is_client_connected()) and not self._debugging.released()
+        return bool(debugpy.is_client_connected()) and not self._release.given()
 
     def begin(self, port: int) -> None:
         """Wait for an editor if none is there; the end of the worker ends the wait."""
-        self._keep(port=port)
+        self._session.put(port=port)
         if not self.attached:
-            say(WAITING.format(name=self._session.task, id=self.task_id, host=HOST, port=port))
-        while not self.attached and not self._debugging.released():
+            say(WAITING.format(name=self._session.now.task, id=self.task_id, host=HOST, port=port))
+        while not self.attached and not self._release.given():
             if self._is_main:
-                self._debugging.while_waiting()
+                self._release.while_waiting()
             time.sleep(POLL_S)
-        self._keep(why=ATTACHED)
+        self._session.put(why=ATTACHED)
         watcher = threading.Thread(target=self._watch, name="devkit.editor", daemon=True)
         _hide(watcher)
         watcher.is_pydev_daemon_thread = True  # type: ignore[attr-defined]  # an editor does not list it
@@ -192,9 +180,8 @@ class Call:
 
     def end(self) -> None:
         """The task is over."""
-        with self._keeping:
-            self._over.set()
-            self._debugging.sessions.remove(self._session.id)
+        self._over.set()
+        self._session.remove()
 
     def _trace(self, **options: Any) -> None:
         import pydevd
@@ -208,22 +195,21 @@ class Call:
         import pydevd
 
         while not self._over.wait(POLL_S):
-            if self._debugging.released():
+            if self._release.given():
                 pydevd.stoptrace()  # what is stopped runs on, and the editor is told
                 return
             attached = bool(debugpy.is_client_connected())
-            if attached != (self._session.state == PAUSED):
+            if attached != (self._session.now.state == PAUSED):
                 self._attached_changed(attached)
             elif attached and self._is_main:
                 self._look_around()
 
     def _attached_changed(self, attached: bool) -> None:
         """For time limits: they go on while no editor is there."""
-        now, session = time.time(), self._session
         if attached:
-            self._keep(state=PAUSED, since=now)
+            self._session.put(state=PAUSED, since=time.time())
         else:
-            self._keep(state="running", paused_s=session.paused_s + now - session.since)
+            self._session.resumed()
 
     def _look_around(self) -> None:
         """The main thread of a worker without a pool hears its orders itself, also while an editor has stopped it."""
@@ -231,7 +217,7 @@ class Call:
         from _pydevd_bundle.pydevd_constants import STATE_SUSPEND, get_current_thread_id
 
         def look() -> None:
-            self._debugging.while_waiting()
+            self._release.while_waiting()
             self._looked.set()
 
         info = getattr(self._thread, "additional_info", None)
@@ -240,15 +226,6 @@ class Call:
             pydevd.get_global_debugger().post_method_as_internal_command(
                 get_current_thread_id(self._thread), lambda *_: look()
             )
-
-    def _keep(self, **changes: Any) -> None:
-        with self._keeping:
-            self._session = replace(self._session, **changes)
-            if not self._over.is_set():
-                try:
-                    self._debugging.sessions.put(self._session)
-                except OSError as error:
-                    say(f"devkit: {self._debugging.sessions.folder}: {error.strerror}: time limits go on")
 
 
 def _hide(thread: threading.Thread) -> None:

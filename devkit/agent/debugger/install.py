@@ -4,14 +4,12 @@ Celery's own (celery.contrib.rdb) is one for all tasks of a process, and a clien
 """
 
 import bdb
-import mmap
 import os
 import pdb
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -27,6 +25,7 @@ from ..tell.values import message_of
 from . import printed
 from .editor import Editors
 from .pause import INTERRUPT_SIGNAL, Pause
+from .release import Release
 from .stream import Talk
 
 
@@ -38,13 +37,9 @@ class Debugging:
         self.sessions = Sessions(os.path.join(folder, "sessions"))
         self._breakpoints = Breakpoints(folder)
         self._watched: Watched | None = None
-        self._editors = Editors(self)
-        self.while_waiting: Callable[[], None] = lambda: None
-        self.main_pid = os.getpid()
-        self.loaded_at = time.time()
-        # Shared with the processes of the pool, which are forked later.
-        self._released = mmap.mmap(-1, 1)
-        self._parent = os.getppid()
+        self.release = Release()
+        self._editors = Editors(self.sessions, self.release, self._follow)
+        self._loaded_at = time.time()
         self._pauses: dict[int, Pause] = {}  # by the thread's ident
         self._talks: dict[int, Talk] = {}
         os.register_at_fork(after_in_child=self._forked)
@@ -55,7 +50,7 @@ class Debugging:
         pdb.set_trace = self.set_trace
         if os.environ.get("PYTHONBREAKPOINT") != "0":
             sys.breakpointhook = self.set_trace
-        signals.worker_shutting_down.connect(lambda **_: self.release(), weak=False)
+        signals.worker_shutting_down.connect(lambda **_: self.release.give(), weak=False)
 
     def watch(self, app: Any, root: str) -> None:
         """Pause at the breakpoints that are set without editing code; `root` is the project's folder."""
@@ -75,9 +70,13 @@ class Debugging:
         watched.refresh()
 
     @property
-    def elsewhere(self) -> "Watched | None":
+    def _elsewhere(self) -> "Watched | None":
         """The breakpoints that a debugger has to look after itself while it traces, where there is only one tracer."""
         return self._watched if sys.version_info < (3, 12) else None
+
+    def _follow(self) -> None:
+        if self._elsewhere is not None:
+            self._elsewhere.follow()
 
     def _failing(self, task: Any, state: str, error: BaseException) -> None:
         """A task is about to be marked as failed, or to be tried again."""
@@ -116,12 +115,14 @@ class Debugging:
 
     def here(self) -> "Pause | None":
         """What pauses this thread; made at the first time. None where nobody is to wait any more."""
-        if self.released():
+        if self.release.given():
             return None
         ident = threading.get_ident()
         if ident not in self._pauses:
             try:
-                pause = Pause(self, self._session_id())
+                pause = Pause(
+                    self._session_id(), self.sessions, self.release, self._end, self._elsewhere, self._loaded_at
+                )
             except Exception as error:  # the task is not to suffer
                 say(f"devkit: a breakpoint is passed over, the debugger cannot start: {error}")
                 return None
@@ -133,15 +134,7 @@ class Debugging:
             printed.route(self._talks)
         return self._pauses[ident]
 
-    def release(self) -> None:
-        """The worker ends: what is paused runs on, and nothing pauses any more, in any process."""
-        self._released[0] = 1
-
-    def released(self) -> bool:
-        """Whether nobody is to wait any longer, because the worker ends or is gone."""
-        return bool(self._released[0]) or os.getppid() != self._parent
-
-    def end(self, pause: "Pause") -> None:
+    def _end(self, pause: "Pause") -> None:
         """Nothing of it is left."""
         self._pauses.pop(pause.ident, None)
         self._talks.pop(pause.ident, None)
@@ -160,7 +153,7 @@ class Debugging:
     def _task_ended(self, task_id: str, state: "str | None" = None, retval: Any = None, **_: Any) -> None:
         for pause in [pause for pause in self._pauses.values() if pause.task_id == task_id]:
             pause.task_ended(state or "", retval)
-            self.end(pause)
+            self._end(pause)
 
     def _interrupted(self, _: int, frame: "FrameType | None") -> None:
         """Somebody pressed Ctrl-C while the main thread's task ran."""
@@ -177,7 +170,6 @@ class Debugging:
 
     def _forked(self) -> None:
         """A new process: what its parent debugs it does not."""
-        self._parent = os.getppid()
         for talk in self._talks.values():
             talk.listener.client = None
         self._pauses.clear()

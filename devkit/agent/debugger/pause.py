@@ -2,30 +2,24 @@
 
 import ctypes
 import os
-import secrets
 import signal
-import socket
 import sys
 import threading
-import time
-from dataclasses import replace
+from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celery.contrib import rdb
 
-from ...model.container import container_id
-from ...model.session import Session
-from ...store.sessions import process_started
+from ...store.sessions import Sessions
 from ..calls import current_call
 from ..say import say
-from ..tell.values import call_text, message_of, short
+from ..tell.values import message_of, short
 from .listener import Listener
 from .prompt import Debugger
+from .release import Release
+from .session import KeptSession
 from .stream import Released, Talk
-
-if TYPE_CHECKING:
-    from .install import Debugging
 
 # Its default is to be ignored, and a worker, which has no terminal, gets it from nobody else.
 INTERRUPT_SIGNAL = signal.SIGWINCH
@@ -39,90 +33,74 @@ SHORT_ID = 8
 class Pause:
     """One thread of a task that is paused, or was and runs on."""
 
-    def __init__(self, debugging: "Debugging", session_id: str) -> None:
-        """Raises OSError where no port is free."""
+    def __init__(
+        self,
+        session_id: str,
+        sessions: Sessions,
+        release: Release,
+        end: "Callable[[Pause], None]",
+        elsewhere: Any,
+        loaded_at: float,
+    ) -> None:
+        """`end` is called when nothing of it is left; the last two are Debugger's.
+
+        Raises OSError where no port is free.
+        """
         self.id = session_id
         self.ident = threading.get_ident()
         call = current_call()
         self.task: Any = call[0] if call else None
         self._request: Any = call[1] if call else None
         self.task_id = self._request.id if self._request else ""
-        self._debugging = debugging
-        self._thread = threading.current_thread()
-        self._is_main = self._thread is threading.main_thread()
+        self._release = release
+        self._end = end
+        self._is_main = threading.current_thread() is threading.main_thread()
         self._announced = False
         self.interrupted = False
-        self._paused_s = 0.0
-        self._token = secrets.token_hex(16)
-        self.debugger = Debugger(
-            self._make_talk, self._pausing, self._resuming, debugging.elsewhere, debugging.loaded_at
-        )
+        self._session = KeptSession(sessions, session_id, release.main_pid, "devkit debug does not see this task")
+        self.debugger = Debugger(self._make_talk, self._pausing, self._resuming, elsewhere, loaded_at)
         self.talk = self.debugger.talk
-        self._session = Session(
-            id=session_id, task=self.task.name if self.task else "", task_id=self.task_id,
-            args=self._arguments(),
-            file="", line=0, function="", host=socket.gethostname(), container=container_id(),
-            pid=os.getpid(), pid_started=process_started(os.getpid()), main_pid=debugging.main_pid,
-            thread="" if self._is_main else self._thread.name, port=self.talk.listener.port, token=self._token,
-            since=time.time(), state="running", paused_s=0.0, why="",
-        )  # fmt: skip
-
-    def _arguments(self) -> str:
-        if self._request is None:
-            return ""
-        return call_text(self.task.run, self._request.args or (), self._request.kwargs or {})
+        self._session.change(port=self.talk.listener.port)
 
     def _make_talk(self, complete: Any) -> Talk:
         first = int(os.environ.get("CELERY_RDB_PORT") or rdb.DEFAULT_PORT) + _process_index()
-        talk = Talk(Listener(self._token, first, self._welcome, self._interrupt), complete)
+        talk = Talk(Listener(self._session.now.token, first, self._welcome, self._interrupt), complete)
         talk.while_waiting = self._wait  # type: ignore[method-assign]
         return talk
 
     def _wait(self) -> None:
-        if self._debugging.released():
+        if self._release.given():
             self.talk.detach("the worker ends: the task runs on")
             raise Released
         if self._is_main:
-            self._debugging.while_waiting()
+            self._release.while_waiting()
 
     def _welcome(self) -> "dict[str, Any]":
-        told = self._session.to_wire()
+        told = self._session.now.to_wire()
         del told["token"]
         return told
 
     def _pausing(self, frame: FrameType, line: int, why: str) -> None:
-        self._session = replace(
-            self._session, file=os.path.abspath(frame.f_code.co_filename), line=line, function=frame.f_code.co_name,
-            since=time.time(), state="paused", paused_s=self._paused_s, why=why,
-        )  # fmt: skip
-        self._keep()
+        self._session.paused(frame, line, why)
         if not self._announced:
             self._announced = True
             if not self.talk.client:
                 self._announce()
-            self._send_event("task-paused", file=self._session.file, line=line)
+            self._send_event("task-paused", file=self._session.now.file, line=line)
 
     def _resuming(self, freely: bool) -> None:
-        self._paused_s += time.time() - self._session.since
-        self._session = replace(self._session, state="running", paused_s=self._paused_s)
         self.talk.running()
         if freely and not self.task:
             self._close()
-            self._debugging.end(self)
+            self._end(self)
             return
-        self._keep()
+        self._session.resumed()
         if freely:
             self._announced = False
             self._send_event("task-started")
 
-    def _keep(self) -> None:
-        try:
-            self._debugging.sessions.put(self._session)
-        except OSError as error:
-            say(f"devkit: {self._debugging.sessions.folder}: {error.strerror}: devkit debug does not see this task")
-
     def _announce(self) -> None:
-        session = self._session
+        session = self._session.now
         file = os.path.relpath(session.file) if session.file.startswith(os.getcwd() + os.sep) else session.file
         where = f"{file}:{session.line}" + (f" ({session.why})" if session.why != "breakpoint" else "")
         name = session.task or session.thread or "process"
@@ -167,7 +145,7 @@ class Pause:
         if threading.get_ident() == self.ident:
             self.debugger.end()
         self.talk.listener.close()
-        self._debugging.sessions.remove(self.id)
+        self._session.remove()
 
 
 def _send_event(app: Any, hostname: str, kind: str, fields: "dict[str, Any]") -> None:

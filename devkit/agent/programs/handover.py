@@ -6,18 +6,15 @@ import select
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celery.exceptions import TaskRevokedError
 from celery.worker import state
 
+from ..debugger.release import Release
 from ..fork.generation import Generation
 from . import hurry
 from .requeue import quietly, requeue, send_back_what_is_under_way
-
-if TYPE_CHECKING:
-    from ..debugger.install import Debugging
-
 
 CHECK_S = 0.05
 FULL_S = 0.005
@@ -27,10 +24,10 @@ NAMES_TOLD = 20
 class Handover:
     """The end of a generation."""
 
-    def __init__(self, generation: Generation, consumer: Any, debugging: "Debugging") -> None:
+    def __init__(self, generation: Generation, consumer: Any, release: Release) -> None:
         self._generation = generation
         self._consumer = consumer
-        self._debugging = debugging
+        self._release = release
         self._given_back = 0
         self._draining = False
         self._leaving = False
@@ -89,7 +86,7 @@ class Handover:
             for order in self._generation.orders.arrived():
                 self._draining = True
                 if order is None or order["order"] == "release":
-                    self._debugging.release()
+                    self._release.give()
                 if order is None or order["order"] in ("stop", "abandon"):
                     state.should_stop = 0
 
@@ -100,7 +97,7 @@ class Handover:
         for order in self._generation.orders.arrived():
             self._obey("stop" if order is None else order["order"])
             if order is None:  # nobody is left who could tell more
-                self._debugging.release()
+                self._release.give()
             if order is None and self._consumer.hub is not None:
                 self._consumer.hub.remove_reader(self._generation.orders.fd)
 
@@ -108,7 +105,7 @@ class Handover:
         if order == "abandon":
             self._abandon()
         elif order == "release":
-            self._debugging.release()
+            self._release.give()
         elif order == "resume":
             self._resume()
         else:

@@ -73,12 +73,12 @@ def _handover_step(generation: Generation, debugging: "Debugging") -> type:
         name = "devkit.handover"
 
         def __init__(self, consumer: Any, **options: Any) -> None:
-            self.handover = Handover(generation, consumer, debugging)
+            self.handover = Handover(generation, consumer, debugging.release)
             self.standstill = Standstill(consumer, debugging.sessions, self.handover.give_back)
             if isinstance(consumer.pool, thread.TaskPool) or sys.platform != "linux":
                 debugging.watch_each_task()
             if isinstance(consumer.pool, solo.TaskPool):
-                debugging.while_waiting = self._while_paused  # nobody else can: the only thread is paused
+                debugging.release.while_waiting = self._while_paused  # nobody else can: the only thread is paused
             super().__init__(consumer, **options)
 
         def start(self, consumer: Any) -> None:
