@@ -26,7 +26,7 @@ from . import printed
 from .editor import Editors
 from .pause import INTERRUPT_SIGNAL, Pause
 from .release import Release
-from .stream import Talk
+from .stream import DebuggerStream
 
 
 class Debugging:
@@ -41,7 +41,7 @@ class Debugging:
         self._editors = Editors(self.sessions, self.release, self._follow)
         self._loaded_at = time.time()
         self._pauses: dict[int, Pause] = {}  # by the thread's ident
-        self._talks: dict[int, Talk] = {}
+        self._streams: dict[int, DebuggerStream] = {}
         os.register_at_fork(after_in_child=self._forked)
 
     def install(self) -> None:
@@ -128,16 +128,16 @@ class Debugging:
                 return None
             if not self._pauses:
                 signals.task_postrun.connect(self._task_ended, weak=False, dispatch_uid="devkit.debugging")
-            self._pauses[ident], self._talks[ident] = pause, pause.talk
+            self._pauses[ident], self._streams[ident] = pause, pause.stream
             if threading.current_thread() is threading.main_thread():
                 signal.signal(INTERRUPT_SIGNAL, self._interrupted)
-            printed.route(self._talks)
+            printed.route(self._streams)
         return self._pauses[ident]
 
     def _end(self, pause: "Pause") -> None:
         """Nothing of it is left."""
         self._pauses.pop(pause.ident, None)
-        self._talks.pop(pause.ident, None)
+        self._streams.pop(pause.ident, None)
         if not self._pauses:
             printed.restore()
 
@@ -158,7 +158,7 @@ class Debugging:
     def _interrupted(self, _: int, frame: "FrameType | None") -> None:
         """Somebody pressed Ctrl-C while the main thread's task ran."""
         pause = self._pauses.get(threading.get_ident())
-        if pause is None or frame is None or not pause.interrupted or pause.talk.waiting:
+        if pause is None or frame is None or not pause.interrupted or pause.stream.waiting:
             return
         pause.interrupted = False
         if pause.debugger.evaluating:
@@ -170,10 +170,10 @@ class Debugging:
 
     def _forked(self) -> None:
         """A new process: what its parent debugs it does not."""
-        for talk in self._talks.values():
-            talk.listener.client = None
+        for stream in self._streams.values():
+            stream.listener.client = None
         self._pauses.clear()
-        self._talks.clear()
+        self._streams.clear()
         self._editors.forked()
         printed.restore()
         sys.settrace(None)

@@ -19,7 +19,7 @@ from .listener import Listener
 from .prompt import Debugger
 from .release import Release
 from .session import KeptSession
-from .stream import Released, Talk
+from .stream import DebuggerStream, Released
 
 # Its default is to be ignored, and a worker, which has no terminal, gets it from nobody else.
 INTERRUPT_SIGNAL = signal.SIGWINCH
@@ -58,19 +58,19 @@ class Pause:
         self._announced = False
         self.interrupted = False
         self._session = KeptSession(sessions, session_id, release.main_pid, "devkit debug does not see this task")
-        self.debugger = Debugger(self._make_talk, self._pausing, self._resuming, elsewhere, loaded_at)
-        self.talk = self.debugger.talk
-        self._session.change(port=self.talk.listener.port)
+        self.debugger = Debugger(self._make_stream, self._pausing, self._resuming, elsewhere, loaded_at)
+        self.stream = self.debugger.stream
+        self._session.change(port=self.stream.listener.port)
 
-    def _make_talk(self, complete: Any) -> Talk:
+    def _make_stream(self, complete: Any) -> DebuggerStream:
         first = int(os.environ.get("CELERY_RDB_PORT") or rdb.DEFAULT_PORT) + _process_index()
-        talk = Talk(Listener(self._session.now.token, first, self._welcome, self._interrupt), complete)
-        talk.while_waiting = self._wait  # type: ignore[method-assign]
-        return talk
+        stream = DebuggerStream(Listener(self._session.now.token, first, self._welcome, self._interrupt), complete)
+        stream.while_waiting = self._wait  # type: ignore[method-assign]
+        return stream
 
     def _wait(self) -> None:
         if self._release.given():
-            self.talk.detach("the worker ends: the task runs on")
+            self.stream.detach("the worker ends: the task runs on")
             raise Released
         if self._is_main:
             self._release.while_waiting()
@@ -84,12 +84,12 @@ class Pause:
         self._session.paused(frame, line, why)
         if not self._announced:
             self._announced = True
-            if not self.talk.client:
+            if not self.stream.client:
                 self._announce()
             self._send_event("task-paused", file=self._session.now.file, line=line)
 
     def _resuming(self, freely: bool) -> None:
-        self.talk.running()
+        self.stream.running()
         if freely and not self.task:
             self._close()
             self._end(self)
@@ -119,9 +119,9 @@ class Pause:
 
     def _interrupt(self) -> None:
         """Somebody pressed Ctrl-C. Called in the listener's thread."""
-        lines = self.talk.lines  # read first: it grows after the other has changed
-        if self.talk.waiting:
-            self.debugger.interrupted = self.talk.listener.lines > lines  # meant for a line that has just come
+        lines = self.stream.lines  # read first: it grows after the other has changed
+        if self.stream.waiting:
+            self.debugger.interrupted = self.stream.listener.lines > lines  # meant for a line that has just come
             return
         if self._is_main:
             self.interrupted = True
@@ -138,13 +138,13 @@ class Pause:
         """The task is over; `value` is its result, or what it raised."""
         failed = isinstance(value, BaseException)
         exception = f"{type(value).__name__}: {message_of(value)}" if failed else None
-        self.talk.ended(state, None if failed else short(value), exception)
+        self.stream.ended(state, None if failed else short(value), exception)
         self._close()
 
     def _close(self) -> None:
         if threading.get_ident() == self.ident:
             self.debugger.end()
-        self.talk.listener.close()
+        self.stream.listener.close()
         self._session.remove()
 
 

@@ -5,22 +5,22 @@ import threading
 from collections.abc import Mapping
 from typing import Any, cast
 
-from .stream import Talk
+from .stream import DebuggerStream
 
 
 class Routed:
     """Stands in for sys.stdout while a task is debugged."""
 
-    def __init__(self, stream: Any, talks: "Mapping[int, Talk]") -> None:
-        """`talks` has the debugged threads by their ident."""
+    def __init__(self, stream: Any, debugged: "Mapping[int, DebuggerStream]") -> None:
+        """`debugged` has the streams of the debugged threads, by their ident."""
         self.stream = stream
-        self._talks = talks
+        self._debugged = debugged
 
     def write(self, text: str) -> Any:
-        talk = self._talks.get(threading.get_ident())
-        if talk and talk.client:
-            return talk.write(text)
-        if talk and (begun := talk.take_back()):  # the rest of its line goes the other way
+        debugged = self._debugged.get(threading.get_ident())
+        if debugged and debugged.client:
+            return debugged.write(text)
+        if debugged and (begun := debugged.take_back()):  # the rest of its line goes the other way
             self.stream.write(begun)
         return self.stream.write(text)
 
@@ -32,10 +32,10 @@ class Routed:
         return getattr(self.stream, name)
 
 
-def route(talks: "Mapping[int, Talk]") -> None:
+def route(debugged: "Mapping[int, DebuggerStream]") -> None:
     """From now on sys.stdout looks who prints."""
     if not isinstance(sys.stdout, Routed):
-        sys.stdout = cast("Any", Routed(sys.stdout, talks))
+        sys.stdout = cast("Any", Routed(sys.stdout, debugged))
 
 
 def restore() -> None:

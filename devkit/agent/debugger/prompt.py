@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ..tell.values import message_of, short
 from . import completion
-from .stream import Released, Talk
+from .stream import DebuggerStream, Released
 
 # Steps neither lead into these, nor back to them.
 MACHINERY = ["celery.*", "billiard.*", "kombu.*", "_devkit.*", "devkit.agent.*"]
@@ -29,7 +29,7 @@ class Debugger(pdb.Pdb):
 
     def __init__(
         self,
-        make_talk: "Callable[[Callable[[str], tuple[int, list[str]]]], Talk]",
+        make_stream: "Callable[[Callable[[str], tuple[int, list[str]]]], DebuggerStream]",
         pausing: "Callable[[FrameType, int, str], None]",
         resuming: "Callable[[bool], None]",
         elsewhere: Any,
@@ -37,8 +37,8 @@ class Debugger(pdb.Pdb):
     ) -> None:
         """`elsewhere` knows of breakpoints that were not set here (`breakpoints.Watched`), where this Python has only
         one trace function; else None. Sources younger than `loaded_at` are not what runs."""
-        self.talk = make_talk(self._complete)
-        super().__init__(stdin=self.talk, stdout=self.talk, nosigint=True, skip=MACHINERY)  # type: ignore[arg-type]
+        self.stream = make_stream(self._complete)
+        super().__init__(stdin=self.stream, stdout=self.stream, nosigint=True, skip=MACHINERY)  # type: ignore[arg-type]
         self.interacting = False
         self.evaluating = False
         self.interrupted = False  # while it was about to go on
@@ -230,7 +230,7 @@ class Debugger(pdb.Pdb):
         headline, self._headline = self._headline or "", None
         self._pausing(*frame_lineno, self._why)
         entry = self.format_stack_entry(frame_lineno, prompt_prefix)
-        self.talk.stopped(self._position(*frame_lineno), f"{headline}> {entry}")
+        self.stream.stopped(self._position(*frame_lineno), f"{headline}> {entry}")
 
     def _position(self, frame: FrameType, line: int) -> "dict[str, Any]":
         file = self.canonic(frame.f_code.co_filename)
@@ -291,7 +291,7 @@ class Debugger(pdb.Pdb):
         except SyntaxError:
             compiled = compile(text + "\n", "<stdin>", "exec")
         before = sys.stdout, sys.stdin, sys.displayhook
-        sys.stdout, sys.stdin, sys.displayhook = cast("Any", self.talk), cast("Any", self.talk), self.displayhook
+        sys.stdout, sys.stdin, sys.displayhook = cast("Any", self.stream), cast("Any", self.stream), self.displayhook
         assert self.curframe
         try:
             exec(compiled, self.curframe.f_globals, self.curframe_locals)  # noqa: S102 - that is what a debugger is for
@@ -303,7 +303,7 @@ class Debugger(pdb.Pdb):
 
         Leave; the task stays paused, and `devkit debug` attaches to it again.
         """
-        self.talk.detach()
+        self.stream.detach()
 
     def do_run(self, arg: str) -> None:  # noqa: ARG002
         """A task cannot be started again from here."""
@@ -316,7 +316,7 @@ class Debugger(pdb.Pdb):
 
         Pretty-print the value of the expression.
         """
-        client = self.talk.client
+        client = self.stream.client
         columns = client.columns if client else 80
         try:
             value = self._getval(arg)  # which tells itself what is wrong with it
@@ -336,21 +336,21 @@ class Debugger(pdb.Pdb):
         names = {**self.curframe.f_globals, **self.curframe_locals}
         console = code.InteractiveConsole(names)
         console.raw_input = self._ask  # type: ignore[method-assign]
-        console.write = self.talk.write  # type: ignore[method-assign,assignment]
+        console.write = self.stream.write  # type: ignore[method-assign,assignment]
         before = sys.stdout
-        sys.stdout = cast("Any", self.talk)
-        self.talk.ends_at_eof = True
+        sys.stdout = cast("Any", self.stream)
+        self.stream.ends_at_eof = True
         try:
             console.interact("*interactive*: Ctrl-D ends it", "")
         except SystemExit:
             pass
         finally:
-            self.talk.ends_at_eof = False
+            self.stream.ends_at_eof = False
             sys.stdout = before
 
     def _ask(self, prompt: str = "") -> str:
-        self.talk.write(prompt)
-        line = self.talk.readline()
+        self.stream.write(prompt)
+        line = self.stream.readline()
         if not line:
             raise EOFError
         return line.rstrip("\n")

@@ -14,7 +14,7 @@ class Released(BaseException):
     """Nobody is to wait any longer: the worker ends."""
 
 
-class Talk:
+class DebuggerStream:
     """Standard input and output of one debugger.
 
     What was written last without a line's end is a prompt when something is read next; until then it is held back.

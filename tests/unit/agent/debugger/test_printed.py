@@ -14,32 +14,32 @@ import pytest
 from devkit.agent.debugger import printed
 from devkit.agent.debugger.listener import Listener
 from devkit.agent.debugger.printed import Routed
-from devkit.agent.debugger.stream import Talk
+from devkit.agent.debugger.stream import DebuggerStream
 from tests.unit.agent.debugger.far_end import FarEnd
 
 
 @pytest.fixture
-def talk() -> Iterator[Talk]:
+def stream() -> Iterator[DebuggerStream]:
     listener = Listener("t", 0, dict, lambda: None)
-    yield Talk(listener, lambda text: (0, []))
+    yield DebuggerStream(listener, lambda text: (0, []))
     listener.close()
 
 
 @pytest.fixture
-def far(talk: Talk) -> Iterator[FarEnd]:
+def far(stream: DebuggerStream) -> Iterator[FarEnd]:
     """Somebody is attached."""
-    with FarEnd(talk.listener.port) as far:
+    with FarEnd(stream.listener.port) as far:
         far.tell("hello", token="t")  # noqa: S106 - it opens nothing
         far.heard("welcome")
         yield far
 
 
 @contextmanager
-def debugged(talk: Talk) -> Iterator[io.StringIO]:
+def debugged(stream: DebuggerStream) -> Iterator[io.StringIO]:
     """This thread's task is debugged; yields where the worker's prints go."""
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
-        printed.route({threading.get_ident(): talk})
+        printed.route({threading.get_ident(): stream})
         try:
             yield log
         finally:
@@ -53,8 +53,8 @@ def in_a_thread(act: Callable[[], object]) -> None:
     thread.join()
 
 
-def test_the_task_prints_to_whoever_is_attached(talk: Talk, far: FarEnd) -> None:
-    with debugged(talk) as log:
+def test_the_task_prints_to_whoever_is_attached(stream: DebuggerStream, far: FarEnd) -> None:
+    with debugged(stream) as log:
         print("one", 2)
         sys.stdout.writelines(["three\n", "four\n"])
         assert sys.stdout.write("five\n") == 5
@@ -63,8 +63,8 @@ def test_the_task_prints_to_whoever_is_attached(talk: Talk, far: FarEnd) -> None
     assert log.getvalue() == ""
 
 
-def test_while_nobody_is_attached_it_goes_to_the_log(talk: Talk) -> None:
-    with debugged(talk) as log:
+def test_while_nobody_is_attached_it_goes_to_the_log(stream: DebuggerStream) -> None:
+    with debugged(stream) as log:
         assert sys.stdout.write("five\n") == 5
         print("six", flush=True)
         sys.stdout.writelines(["seven\n"])
@@ -72,8 +72,8 @@ def test_while_nobody_is_attached_it_goes_to_the_log(talk: Talk) -> None:
     assert log.getvalue() == "five\nsix\nseven\n"
 
 
-def test_other_threads_print_where_they_always_did(talk: Talk, far: FarEnd) -> None:
-    with debugged(talk) as log:
+def test_other_threads_print_where_they_always_did(stream: DebuggerStream, far: FarEnd) -> None:
+    with debugged(stream) as log:
         in_a_thread(lambda: print("from a thread"))
         print("mine")
 
@@ -82,43 +82,43 @@ def test_other_threads_print_where_they_always_did(talk: Talk, far: FarEnd) -> N
 
 
 @pytest.mark.usefixtures("far")
-def test_whom_nobody_debugs_any_more_prints_to_the_log(talk: Talk) -> None:
-    log, talks = io.StringIO(), {threading.get_ident(): talk}
-    routed = Routed(log, talks)
-    talks.clear()
+def test_whom_nobody_debugs_any_more_prints_to_the_log(stream: DebuggerStream) -> None:
+    log, streams = io.StringIO(), {threading.get_ident(): stream}
+    routed = Routed(log, streams)
+    streams.clear()
     routed.write("x")
 
     assert log.getvalue() == "x"
 
 
 @pytest.mark.usefixtures("far")
-def test_all_else_is_the_streams_own(talk: Talk) -> None:
-    with debugged(talk) as log:
-        stream: Any = sys.stdout
-        assert stream is not log
-        assert stream.getvalue() == ""
-        assert stream.writable()
-        assert not stream.isatty()
+def test_all_else_is_the_streams_own(stream: DebuggerStream) -> None:
+    with debugged(stream) as log:
+        stdout: Any = sys.stdout
+        assert stdout is not log
+        assert stdout.getvalue() == ""
+        assert stdout.writable()
+        assert not stdout.isatty()
         with pytest.raises(AttributeError, match="nothing"):
-            _ = stream.nothing
+            _ = stdout.nothing
         with pytest.raises(io.UnsupportedOperation):
-            stream.fileno()
+            stdout.fileno()
 
 
-def test_it_is_put_in_place_once_and_taken_away(talk: Talk) -> None:
+def test_it_is_put_in_place_once_and_taken_away(stream: DebuggerStream) -> None:
     before = sys.stdout
     printed.restore()
     assert sys.stdout is before
-    with debugged(talk):
+    with debugged(stream):
         first = sys.stdout
         printed.route({})
         assert sys.stdout is first
     assert sys.stdout is before
 
 
-def test_a_task_may_redirect_what_it_prints(talk: Talk, far: FarEnd) -> None:
+def test_a_task_may_redirect_what_it_prints(stream: DebuggerStream, far: FarEnd) -> None:
     own = io.StringIO()
-    with debugged(talk) as log:
+    with debugged(stream) as log:
         with contextlib.redirect_stdout(own):
             print("redirected")
             printed.restore()  # is not to take away what is somebody else's
@@ -132,11 +132,11 @@ def test_a_task_may_redirect_what_it_prints(talk: Talk, far: FarEnd) -> None:
 
 @pytest.mark.parametrize("begun", ["", "half "])
 @pytest.mark.usefixtures("far")
-def test_a_client_that_is_gone_does_not_swallow_the_log(talk: Talk, begun: str) -> None:
-    with debugged(talk) as log:
+def test_a_client_that_is_gone_does_not_swallow_the_log(stream: DebuggerStream, begun: str) -> None:
+    with debugged(stream) as log:
         print(begun, end="")
-        assert talk.client
-        talk.listener.detach(talk.client)
+        assert stream.client
+        stream.listener.detach(stream.client)
         print("a line")
 
     assert log.getvalue() == f"{begun}a line\n"

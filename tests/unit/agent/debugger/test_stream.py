@@ -9,7 +9,7 @@ import pytest
 from devkit.agent.debugger import listener as listening
 from devkit.agent.debugger import stream as module
 from devkit.agent.debugger.listener import Listener
-from devkit.agent.debugger.stream import Released, Talk
+from devkit.agent.debugger.stream import DebuggerStream, Released
 from tests.unit.agent.debugger.far_end import DEADLINE_S, FarEnd
 from tests.unit.waiting import wait_for
 
@@ -19,33 +19,33 @@ PROMPT = "(Pdb) "
 
 
 @pytest.fixture
-def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
+def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[DebuggerStream]:
     """Of a task that nobody is attached to yet; whoever is silent is never taken for a human."""
     monkeypatch.setattr(listening, "SILENCE_S", 3600.0)
     monkeypatch.setattr(module, "POLL_S", 0.01)
     listener = Listener("t", 0, dict, lambda: None)
-    yield Talk(listener, lambda text: (len(text) - 1, [f"{text}1", f"{text}2"]))
+    yield DebuggerStream(listener, lambda text: (len(text) - 1, [f"{text}1", f"{text}2"]))
     listener.close()
 
 
 @pytest.fixture
-def by_hand(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Iterator[FarEnd]:
+def by_hand(stream: DebuggerStream, monkeypatch: pytest.MonkeyPatch) -> Iterator[FarEnd]:
     """A human with telnet."""
     monkeypatch.setattr(listening, "SILENCE_S", 0.0)
-    with FarEnd(talk.listener.port) as far:
-        wait_for(lambda: talk.client)
+    with FarEnd(stream.listener.port) as far:
+        wait_for(lambda: stream.client)
         yield far
 
 
 @pytest.fixture
-def far(talk: Talk) -> Iterator[FarEnd]:
+def far(stream: DebuggerStream) -> Iterator[FarEnd]:
     """devkit's client."""
-    with come_in(talk) as far:
+    with come_in(stream) as far:
         yield far
 
 
-def come_in(talk: Talk) -> FarEnd:
-    far = FarEnd(talk.listener.port)
+def come_in(stream: DebuggerStream) -> FarEnd:
+    far = FarEnd(stream.listener.port)
     far.tell("hello", token="t")  # noqa: S106 - it opens nothing
     assert far.heard("welcome") == {"session": {}}
     return far
@@ -54,12 +54,12 @@ def come_in(talk: Talk) -> FarEnd:
 class Reading:
     """Somebody who waits for a line in another thread, as the task does."""
 
-    def __init__(self, talk: Talk, read: Callable[[], str] | None = None) -> None:
+    def __init__(self, stream: DebuggerStream, read: Callable[[], str] | None = None) -> None:
         self.got: Any = None
-        self._read = read or talk.readline
+        self._read = read or stream.readline
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        wait_for(lambda: talk.waiting or not self._thread.is_alive())
+        wait_for(lambda: stream.waiting or not self._thread.is_alive())
 
     def _run(self) -> None:
         try:
@@ -73,44 +73,44 @@ class Reading:
         return self.got
 
 
-def stop(talk: Talk, prompt: str = PROMPT) -> Reading:
+def stop(stream: DebuggerStream, prompt: str = PROMPT) -> Reading:
     """The debugger stops and asks."""
-    talk.stopped(HERE, HERE_TEXT)
-    talk.write(prompt)
-    return Reading(talk)
+    stream.stopped(HERE, HERE_TEXT)
+    stream.write(prompt)
+    return Reading(stream)
 
 
-def test_it_waits_for_somebody_and_then_for_a_line(talk: Talk) -> None:
-    reading = stop(talk)
-    with come_in(talk) as far:
+def test_it_waits_for_somebody_and_then_for_a_line(stream: DebuggerStream) -> None:
+    reading = stop(stream)
+    with come_in(stream) as far:
         assert far.heard("stopped") == HERE
         assert far.heard("prompt") == {"text": PROMPT}
         far.tell("command", text="p 'ü'\n!x = 1")
         assert reading.result() == "p 'ü'\n!x = 1\n"
-    assert not talk.waiting
+    assert not stream.waiting
 
 
-def test_the_next_line_of_the_same_stop_has_a_prompt_only(talk: Talk) -> None:
-    reading = stop(talk)
-    with come_in(talk) as far:
+def test_the_next_line_of_the_same_stop_has_a_prompt_only(stream: DebuggerStream) -> None:
+    reading = stop(stream)
+    with come_in(stream) as far:
         far.heard("stopped")
         far.heard("prompt")
         far.tell("command", text="p x")
         assert reading.result() == "p x\n"
 
-        talk.write("7\n")
-        talk.write("(Pdb)")
-        talk.write(" ")
-        reading = Reading(talk)
+        stream.write("7\n")
+        stream.write("(Pdb)")
+        stream.write(" ")
+        reading = Reading(stream)
         assert far.read(b"\n") == b"7\r\n"
         assert far.heard("prompt") == {"text": PROMPT}
         far.tell("command")
         assert reading.result() == "\n"
 
 
-def test_who_attached_while_it_ran_is_told_once(talk: Talk, far: FarEnd) -> None:
+def test_who_attached_while_it_ran_is_told_once(stream: DebuggerStream, far: FarEnd) -> None:
     """A second prompt would be taken for the answer to the first command."""
-    reading = stop(talk)
+    reading = stop(stream)
     far.heard("stopped")
     far.heard("prompt")
     far.tell("complete", id=1, text="x")
@@ -119,72 +119,72 @@ def test_who_attached_while_it_ran_is_told_once(talk: Talk, far: FarEnd) -> None
     assert reading.result() == "c\n"
 
 
-def test_by_hand_all_is_text(talk: Talk, by_hand: FarEnd) -> None:
-    reading = stop(talk)
+def test_by_hand_all_is_text(stream: DebuggerStream, by_hand: FarEnd) -> None:
+    reading = stop(stream)
     assert by_hand.read(b"(Pdb) ") == b"> /shop.py(3)total()\r\n-> x = 1\r\n(Pdb) "
     by_hand.send(b"p x\r\n")
     assert reading.result() == "p x\n"
-    talk.write("1\n")
-    talk.running()
-    talk.ended("SUCCESS", "2.5", None)
+    stream.write("1\n")
+    stream.running()
+    stream.ended("SUCCESS", "2.5", None)
     assert by_hand.rest().endswith(b"1\r\n-- the task ended: SUCCESS 2.5\r\n")
 
 
-def test_who_comes_later_is_told_where_it_is(talk: Talk) -> None:
-    reading = stop(talk)
+def test_who_comes_later_is_told_where_it_is(stream: DebuggerStream) -> None:
+    reading = stop(stream)
     for _ in range(3):
-        with come_in(talk) as far:
+        with come_in(stream) as far:
             assert far.heard("stopped") == HERE
             assert far.heard("prompt") == {"text": PROMPT}
-        wait_for(lambda: talk.client is None)
-    with come_in(talk) as far:
+        wait_for(lambda: stream.client is None)
+    with come_in(stream) as far:
         far.tell("command", text="p x")
         assert reading.result() == "p x\n"
 
 
-def test_what_somebody_said_who_is_gone_is_not_done(talk: Talk) -> None:
-    with come_in(talk) as far:
+def test_what_somebody_said_who_is_gone_is_not_done(stream: DebuggerStream) -> None:
+    with come_in(stream) as far:
         far.tell("command", text="q")
-        wait_for(lambda: talk.listener.items.qsize() == 2)
-    wait_for(lambda: talk.client is None)
-    reading = stop(talk)
-    with come_in(talk) as far:
+        wait_for(lambda: stream.listener.items.qsize() == 2)
+    wait_for(lambda: stream.client is None)
+    reading = stop(stream)
+    with come_in(stream) as far:
         far.heard("stopped")
         far.tell("command", text="p x")
         assert reading.result() == "p x\n"
 
 
-def test_ctrl_d_detaches_and_leaves_it_waiting(talk: Talk) -> None:
-    reading = stop(talk)
-    with come_in(talk) as far:
+def test_ctrl_d_detaches_and_leaves_it_waiting(stream: DebuggerStream) -> None:
+    reading = stop(stream)
+    with come_in(stream) as far:
         far.heard("stopped")
         far.heard("prompt")
         far.tell("eof")
         assert far.heard("goodbye") == {"why": "detached"}
         assert far.rest() == b""
-    assert talk.waiting
-    with come_in(talk) as far:
+    assert stream.waiting
+    with come_in(stream) as far:
         assert far.heard("stopped") == HERE
         far.tell("command", text="c")
         assert reading.result() == "c\n"
 
 
-def test_ctrl_d_by_hand(talk: Talk, by_hand: FarEnd, monkeypatch: pytest.MonkeyPatch) -> None:
-    stopped = stop(talk)
+def test_ctrl_d_by_hand(stream: DebuggerStream, by_hand: FarEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = stop(stream)
     by_hand.read(b"(Pdb) ")
     by_hand.send(b"\x04")
     assert by_hand.rest().endswith(b"-- detached: the task stays paused\r\n")
-    assert talk.waiting
-    talk.while_waiting = release  # type: ignore[method-assign]
+    assert stream.waiting
+    stream.while_waiting = release  # type: ignore[method-assign]
     assert isinstance(stopped.result(), Released)
 
 
-def test_ctrl_d_is_an_end_where_one_is_asked_for(talk: Talk, far: FarEnd) -> None:
-    talk.ends_at_eof = True
-    reading = stop(talk, ">>> ")
+def test_ctrl_d_is_an_end_where_one_is_asked_for(stream: DebuggerStream, far: FarEnd) -> None:
+    stream.ends_at_eof = True
+    reading = stop(stream, ">>> ")
     far.tell("eof")
     assert reading.result() == ""
-    assert talk.client
+    assert stream.client
 
 
 def release() -> None:
@@ -192,58 +192,58 @@ def release() -> None:
 
 
 @pytest.mark.usefixtures("far")
-def test_nobody_waits_when_the_worker_ends(talk: Talk) -> None:
-    talk.while_waiting = release  # type: ignore[method-assign]
-    assert isinstance(stop(talk).result(), Released)
-    assert not talk.waiting
+def test_nobody_waits_when_the_worker_ends(stream: DebuggerStream) -> None:
+    stream.while_waiting = release  # type: ignore[method-assign]
+    assert isinstance(stop(stream).result(), Released)
+    assert not stream.waiting
 
 
-def test_completions(talk: Talk, far: FarEnd) -> None:
-    reading = stop(talk)
+def test_completions(stream: DebuggerStream, far: FarEnd) -> None:
+    reading = stop(stream)
     far.heard("stopped")
     for asked in ({"id": 7, "text": "p xy"}, {"id": "a", "text": ""}, {"text": None}, {}):
         far.tell("complete", **asked)
     far.tell("command", text="c")
     assert reading.result() == "c\n"
-    talk.write("end\n")
+    stream.write("end\n")
     told = far.read(b"end\r\n")
     assert b'devkit.completions {"id": 7, "start": 3, "matches": ["p xy1", "p xy2"]}\xff\xf0' in told
     assert b'devkit.completions {"id": "a", "start": -1, "matches": ["1", "2"]}\xff\xf0' in told
     assert told.count(b"devkit.completions ") == 4
 
 
-def test_a_line_that_is_too_long_ends_the_connection(talk: Talk, by_hand: FarEnd) -> None:
-    reading = stop(talk)
+def test_a_line_that_is_too_long_ends_the_connection(stream: DebuggerStream, by_hand: FarEnd) -> None:
+    reading = stop(stream)
     by_hand.read(b"(Pdb) ")
     by_hand.send(b"x" * 100_000)
     assert by_hand.rest() == b"*** a line of more than 65536 bytes\r\n"
-    assert talk.waiting
-    talk.while_waiting = release  # type: ignore[method-assign]
+    assert stream.waiting
+    stream.while_waiting = release  # type: ignore[method-assign]
     assert isinstance(reading.result(), Released)
 
 
 # --- what the task prints ---
 
 
-def test_whole_lines_are_sent_and_the_rest_waits(talk: Talk, far: FarEnd) -> None:
-    assert [talk.write(text) for text in ("one\ntw", "o\n", "", "three\r", "\n", "zwei ü €")] == [6, 2, 0, 6, 1, 8]
-    talk.flush()
+def test_whole_lines_are_sent_and_the_rest_waits(stream: DebuggerStream, far: FarEnd) -> None:
+    assert [stream.write(text) for text in ("one\ntw", "o\n", "", "three\r", "\n", "zwei ü €")] == [6, 2, 0, 6, 1, 8]
+    stream.flush()
     assert far.read(b"three\r\n") == b"one\r\ntwo\r\nthree\r\n"
-    talk.running()
+    stream.running()
     assert far.read(b"\xff\xf0") == "zwei ü €\r\n".encode() + b"\xff\xfa\xc9devkit.running {}\xff\xf0"
 
 
-def test_what_nobody_hears_is_not_kept(talk: Talk) -> None:
-    talk.write("one\ntwo\n")
-    with come_in(talk) as far:
-        talk.write("three\n")
+def test_what_nobody_hears_is_not_kept(stream: DebuggerStream) -> None:
+    stream.write("one\ntwo\n")
+    with come_in(stream) as far:
+        stream.write("three\n")
         assert far.read(b"\n") == b"three\r\n"
 
 
-def test_other_streams_can_be_asked_what_it_is(talk: Talk) -> None:
-    assert not talk.isatty()
-    assert talk.encoding == "utf-8"
-    print("x", file=talk, flush=True)
+def test_other_streams_can_be_asked_what_it_is(stream: DebuggerStream) -> None:
+    assert not stream.isatty()
+    assert stream.encoding == "utf-8"
+    print("x", file=stream, flush=True)
 
 
 # --- how it ends ---
@@ -258,24 +258,24 @@ def test_other_streams_can_be_asked_what_it_is(talk: Talk) -> None:
     ],
 )
 def test_the_end_by_hand(
-    talk: Talk, by_hand: FarEnd, state: str, result: str | None, exception: str | None, text: bytes
+    stream: DebuggerStream, by_hand: FarEnd, state: str, result: str | None, exception: str | None, text: bytes
 ) -> None:
-    talk.ended(state, result, exception)
+    stream.ended(state, result, exception)
     assert by_hand.rest() == text
 
 
-def test_the_end(talk: Talk, far: FarEnd) -> None:
-    talk.write("no line")
-    talk.ended("FAILURE", None, "ValueError: \ud800")
+def test_the_end(stream: DebuggerStream, far: FarEnd) -> None:
+    stream.write("no line")
+    stream.ended("FAILURE", None, "ValueError: \ud800")
     assert far.read(b"\n") == b"no line\r\n"
     assert far.heard("ended") == {"state": "FAILURE", "result": None, "exception": "ValueError: \ud800"}
     assert far.rest() == b""
-    assert talk.client is None
-    talk.ended("SUCCESS", None, None)
-    talk.detach()
+    assert stream.client is None
+    stream.ended("SUCCESS", None, None)
+    stream.detach()
 
 
-def test_the_worker_ends(talk: Talk, far: FarEnd) -> None:
-    talk.detach("the worker stops: the task runs on")
+def test_the_worker_ends(stream: DebuggerStream, far: FarEnd) -> None:
+    stream.detach("the worker stops: the task runs on")
     assert far.heard("goodbye") == {"why": "the worker stops: the task runs on"}
     assert far.rest() == b""
