@@ -29,7 +29,7 @@ INTERRUPTED = 130
 def main(argv: "list[str]") -> None:
     """Import the app, then obey until there are no more orders."""
     module, attribute, orders, answers = argv
-    talk = Talk(int(orders), int(answers))
+    pipes = Pipes(int(orders), int(answers))
     os.environ["DEVKIT_REPLAY"] = "1"
     # Ctrl-C outside of a task ends this process without a word.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -39,21 +39,21 @@ def main(argv: "list[str]") -> None:
     try:
         app = load_app(module, attribute)
     except Problem as problem:
-        talk.answer(problem.report)
+        pipes.answer(problem.report)
         return
     gc.enable()
-    talk.answer({"ready": True})
+    pipes.answer({"ready": True})
     from . import call, run  # noqa: F401 - while the failure is looked up
 
-    replay = Replay(app, (module, attribute), talk)
-    while (order := talk.order()) is not None:
+    replay = Replay(app, (module, attribute), pipes)
+    while (order := pipes.order()) is not None:
         replay.obey(order)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # threads that tasks have left behind have nothing to wait for
 
 
-class Talk:
+class Pipes:
     """The two pipes to devkit. No process that a task starts has a part in it."""
 
     def __init__(self, orders: int, answers: int) -> None:
@@ -92,13 +92,13 @@ class Talk:
 class Replay:
     """The app, and what is to be done with its tasks."""
 
-    def __init__(self, app: Any, place: "tuple[str, str]", talk: Talk) -> None:
+    def __init__(self, app: Any, place: "tuple[str, str]", pipes: Pipes) -> None:
         from celery.app.task import Context
 
         Context.devkit_replay = True  # on the class: it goes along with nothing that the task sends
         self._app = app
         self._place = place
-        self._talk = talk
+        self._pipes = pipes
         self._hostname = ""
         self._is_pool_process = False
 
@@ -106,7 +106,7 @@ class Replay:
         """Answer one order, here or in a process of its own."""
         try:
             if not order.get("fork"):
-                self._talk.answer(self._do(order))
+                self._pipes.answer(self._do(order))
                 return
             if order["do"] == "run":
                 self._become_worker(order["failure"].get("worker") or "")
@@ -121,11 +121,11 @@ class Replay:
         sys.stdout.flush()
         sys.stderr.flush()
         with _interruptible():
-            pid = self._talk.fork()
+            pid = self._pipes.fork()
             if pid == 0:
                 from .run import leave
 
-                self._talk.answer(self._do(order))
+                self._pipes.answer(self._do(order))
                 answered[0] = 1
                 leave()
             try:
@@ -134,7 +134,7 @@ class Replay:
                 _end(pid)
                 raise
         if not answered[0]:
-            self._talk.answer({"died": status})
+            self._pipes.answer({"died": status})
 
     def _do(self, order: "dict[str, Any]") -> "dict[str, Any]":
         from .call import Cannot
@@ -177,7 +177,7 @@ class Replay:
             run.become_pool_process(self._app)
         debugs = bool(order.get("pdb") or order.get("break"))
         soft, hard = (None, None) if debugs else run.limits(call)
-        self._talk.answer({"running": {"pid": os.getpid(), "soft": soft, "hard": hard}})
+        self._pipes.answer({"running": {"pid": os.getpid(), "soft": soft, "hard": hard}})
         with _interruptible():
             outcome = run.rerun(
                 self._app, call, live=bool(order.get("live")), soft=soft,
