@@ -18,11 +18,11 @@ def api(
     given: Globals, /, module_attr: str | None, host: str, port: int | None, ready_file: str | None, **flags: object
 ) -> int:
     """Serve the FastAPI application; new code is live as soon as it is saved, and no connection is refused."""
-    from devkit.cli.reload.voice import Talk
+    from devkit.cli.reload.voice import StderrVoice
     from devkit.services.reload.api import ApiPlan
     from devkit.services.reload.run import run
 
     plan = ApiPlan(module_attr, host)
     project = Project(given, **flags)
-    talk = Talk(debug=given.debug)
-    return run(lambda: Project(given, **flags).settings, project.paths, plan, talk, port=port, ready_file=ready_file)
+    voice = StderrVoice(debug=given.debug)
+    return run(lambda: Project(given, **flags).settings, project.paths, plan, voice, port=port, ready_file=ready_file)

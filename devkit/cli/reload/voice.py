@@ -6,7 +6,7 @@ from devkit.cli.console import error_text, say, wants_colour
 from devkit.errors import DevkitError
 
 
-class Talk:
+class StderrVoice:
     """Talks to whoever reads standard error: in a terminal, or in the log of a stack."""
 
     def __init__(self, *, debug: bool) -> None:

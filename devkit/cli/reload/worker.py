@@ -18,11 +18,11 @@ def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str |
 
     All other options are those of `celery worker`.
     """
-    from devkit.cli.reload.voice import Talk
+    from devkit.cli.reload.voice import StderrVoice
     from devkit.services.reload.run import run
     from devkit.services.reload.worker import WorkerPlan
 
     plan = WorkerPlan(celery_options)
     project = Project(given, **flags)
-    talk = Talk(debug=given.debug)
-    return run(lambda: Project(given, **flags).settings, project.paths, plan, talk, ready_file=ready_file)
+    voice = StderrVoice(debug=given.debug)
+    return run(lambda: Project(given, **flags).settings, project.paths, plan, voice, ready_file=ready_file)

@@ -10,7 +10,7 @@ from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 
 
-class Talk(Protocol):
+class Voice(Protocol):
     """Tells people what happens; every method returns at once."""
 
     def notice(self, text: str) -> None: ...
@@ -21,13 +21,13 @@ class Talk(Protocol):
 class Eyes:
     """`devkit.reload.program.Surroundings`: the watchers, which are set up anew when more is to be watched."""
 
-    def __init__(self, settings: Settings, app: AppRef, inbox: Inbox, learned: Path, talk: Talk) -> None:
+    def __init__(self, settings: Settings, app: AppRef, inbox: Inbox, learned: Path, voice: Voice) -> None:
         self._settings = settings
         self._roots = list(dict.fromkeys([settings.root, app.folder.resolve()]))
         self._files = list(settings_files(settings))
         self._inbox = inbox
         self._learned = learned
-        self._talk = talk
+        self._voice = voice
         self._watcher: Any = None
         self._installed: set[str] = set()
         if settings.options.reload:
@@ -43,7 +43,7 @@ class Eyes:
 
         def ready(folders: int, files: int, took_s: float) -> None:
             how = " by polling" if poll else ""
-            self._talk.detail(f"watching {folders} folders, {files} files after {took_s:.3f} s{how}")
+            self._voice.detail(f"watching {folders} folders, {files} files after {took_s:.3f} s{how}")
             if before:
                 before.close()  # not earlier: nothing may change unseen
 
@@ -52,7 +52,7 @@ class Eyes:
             lambda paths, at: self._inbox.put(Changed(tuple(paths), at)),
             ready,
             poll=poll,
-            on_trouble=lambda error: self._talk.notice(f"{error.strerror}: looking for changes at intervals instead"),
+            on_trouble=lambda error: self._voice.notice(f"{error.strerror}: looking for changes at intervals instead"),
         )
 
     def renew(self, settings: Settings) -> None:

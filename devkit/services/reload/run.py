@@ -17,7 +17,7 @@ from devkit.reload.zygote import Zygote
 from devkit.services.commands import zygote_argv
 from devkit.services.project.facts import problem_error
 from devkit.services.project.python import find_python
-from devkit.services.reload.eyes import Eyes, Talk, settings_files
+from devkit.services.reload.eyes import Eyes, Voice, settings_files
 from devkit.services.reload.parent import Parent
 from devkit.services.reload.ready import ReadyFile, with_data
 from devkit.services.reload.worker import debug_folder
@@ -49,7 +49,7 @@ def run(
     load: Callable[[], Settings],
     paths: Paths,
     plan: Plan,
-    talk: Talk,
+    voice: Voice,
     *,
     port: int | None = None,
     ready_file: str | None = None,
@@ -59,21 +59,21 @@ def run(
     `ready_file` is there as long as a generation is live.
     """
     flag = ReadyFile(ready_file)
-    load, paths = with_data(load, paths, talk.notice)
+    load, paths = with_data(load, paths, voice.notice)
     try:
-        return _Runner(load, paths, plan, talk, flag).run(port)
+        return _Runner(load, paths, plan, voice, flag).run(port)
     finally:
         flag.show(there=False)
 
 
 class _Runner:
     def __init__(
-        self, load: Callable[[], Settings], paths: Paths, plan: Plan, talk: Talk, ready_file: ReadyFile
+        self, load: Callable[[], Settings], paths: Paths, plan: Plan, voice: Voice, ready_file: ReadyFile
     ) -> None:
         self._load = load
         self._settings = load()
         self._plan = plan
-        self._talk = talk
+        self._voice = voice
         self._supervisor = Parent()
         self._ready_file = ready_file
         self._inbox: Inbox = SimpleQueue()
@@ -104,17 +104,17 @@ class _Runner:
             self._app = self._plan.find_app(self._settings)
         url = self._plan.bind(self._settings, port)
         if url and not self._supervisor:
-            self._talk.notice(f"{self._app} on {url}")
+            self._voice.notice(f"{self._app} on {url}")
         options = self._settings.options
-        self._eyes = eyes = Eyes(self._settings, self._app, self._inbox, self._learned, self._talk)
+        self._eyes = eyes = Eyes(self._settings, self._app, self._inbox, self._learned, self._voice)
         ready = [zygote]
         program = self._program(lambda: ready.pop() if ready else self._make_zygote())
         if program.spawn and options.fork is None:
-            self._talk.notice("no forking on this system: each reload starts a new process, which takes longer")
+            self._voice.notice("no forking on this system: each reload starts a new process, which takes longer")
         handover = Handover(
             program,
             inbox=self._inbox,
-            reporter=_Reporter(self._talk, self._supervisor, self._ready_file),
+            reporter=_Reporter(self._voice, self._supervisor, self._ready_file),
             base=self._settings.root,
             watch=eyes,
             refresh=self._refresh,
@@ -209,9 +209,9 @@ def _address(paths: Paths) -> str:
 class _Reporter:
     """`devkit.reload.program.Announcer`: tells people, the supervisor and whoever looks at the ready file."""
 
-    def __init__(self, talk: Talk, supervisor: Parent, ready_file: ReadyFile) -> None:
-        self.notice = talk.notice
-        self.problem = talk.problem
+    def __init__(self, voice: Voice, supervisor: Parent, ready_file: ReadyFile) -> None:
+        self.notice = voice.notice
+        self.problem = voice.problem
         self._supervisor = supervisor
         self._ready_file = ready_file
 
