@@ -16,7 +16,7 @@ from devkit.reload.messages import AllGone, Inbox, Told, ZygoteEnded
 NOTIFY_FD = "DEVKIT_NOTIFY_FD"
 
 
-class Zygote:
+class ZygoteProcess:
     """A started zygote. What it tells and its end arrive in the inbox under its `pid`."""
 
     def __init__(

@@ -23,7 +23,7 @@ FindTask = Callable[[str], "list[types.CodeType]"]
 PAUSES = frozenset({"set_trace", "breakpoint"})
 
 
-class Watched:
+class WatchedBreakpoints:
     """The breakpoints of one project, in this process.
 
     `hit` is called in the thread that arrived, before the line is executed, with its frame and the reason. What it

@@ -18,7 +18,7 @@ from celery.contrib import rdb
 
 from ...store.breakpoints import Breakpoints
 from ...store.sessions import Sessions
-from ..breakpoints.watched import Watched
+from ..breakpoints.watched import WatchedBreakpoints
 from ..calls import before_failures, cause, codes, current_call
 from ..say import say
 from ..tell.values import message_of
@@ -36,7 +36,7 @@ class Debugging:
         """`folder` is where the sessions are kept (`devkit.store.sessions`)."""
         self.sessions = Sessions(os.path.join(folder, "sessions"))
         self._breakpoints = Breakpoints(folder)
-        self._watched: Watched | None = None
+        self._watched: WatchedBreakpoints | None = None
         self.release = Release()
         self._editors = Editors(self.sessions, self.release, self._follow)
         self._loaded_at = time.time()
@@ -54,7 +54,7 @@ class Debugging:
 
     def watch(self, app: Any, root: str) -> None:
         """Pause at the breakpoints that are set without editing code; `root` is the project's folder."""
-        self._watched = watched = Watched(self._breakpoints, root, self.stop, lambda name: codes(app, name))
+        self._watched = watched = WatchedBreakpoints(self._breakpoints, root, self.stop, lambda name: codes(app, name))
         before_failures(self._failing)
         signals.worker_process_init.connect(lambda **_: self._begin_to_watch(watched), weak=False)
         self._begin_to_watch(watched)
@@ -65,12 +65,12 @@ class Debugging:
             refresh = self._watched.refresh
             signals.task_prerun.connect(lambda **_: refresh(), weak=False)
 
-    def _begin_to_watch(self, watched: Watched) -> None:
+    def _begin_to_watch(self, watched: WatchedBreakpoints) -> None:
         watched.notify()
         watched.refresh()
 
     @property
-    def _elsewhere(self) -> "Watched | None":
+    def _elsewhere(self) -> "WatchedBreakpoints | None":
         """The breakpoints that a debugger has to look after itself while it traces, where there is only one tracer."""
         return self._watched if sys.version_info < (3, 12) else None
 

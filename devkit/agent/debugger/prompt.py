@@ -35,7 +35,7 @@ class Debugger(pdb.Pdb):
         elsewhere: Any,
         loaded_at: float,
     ) -> None:
-        """`elsewhere` knows of breakpoints that were not set here (`breakpoints.Watched`), where this Python has only
+        """`elsewhere` knows of breakpoints that were not set here (`WatchedBreakpoints`), where this Python has only
         one trace function; else None. Sources younger than `loaded_at` are not what runs."""
         self.stream = make_stream(self._complete)
         super().__init__(stdin=self.stream, stdout=self.stream, nosigint=True, skip=MACHINERY)  # type: ignore[arg-type]

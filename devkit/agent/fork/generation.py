@@ -13,8 +13,8 @@ MANY = 20
 MESSAGE_CHARACTERS = 300
 
 
-class Generation:
-    """What a generation's program needs of its surroundings: its number, its orders, and whom to tell."""
+class ThisGeneration:
+    """This process as a generation: its number, its orders, and whom to tell."""
 
     def __init__(self, number: int, notify: Notify, orders: Orders, preload: Preload) -> None:
         self.number = number

@@ -25,7 +25,7 @@ from ..app import bytecode
 from ..app.describe import describe
 from ..app.load import Problem
 from ..wire import Notify, Orders
-from .generation import Generation
+from .generation import ThisGeneration
 from .launch import enter, without_input
 from .loan import Loans, become
 from .preload import Preload, installed_folders, threads
@@ -208,7 +208,7 @@ class Zygote:
         # A new module is found although the folder's listing may be remembered.
         sys.path_importer_cache.pop(order["cwd"], None)
         bytecode.distrust_recent()
-        generation = Generation(order["start"], self._notify, orders, self._preload)
+        generation = ThisGeneration(order["start"], self._notify, orders, self._preload)
         generation.tell(pid=os.getpid())
         try:
             program = importlib.import_module(f"{AGENT}.programs.{order['kind']}")

@@ -11,7 +11,7 @@ import socket
 from typing import Any
 
 from ..app.load import Problem, import_attribute
-from ..fork.generation import Generation
+from ..fork.generation import ThisGeneration
 
 CHECK_S = 0.05
 CLOSE = (b"connection", b"close")
@@ -21,7 +21,7 @@ CLOSE = (b"connection", b"close")
 uvicorn: Any = importlib.import_module("uvicorn")
 
 
-def run(generation: Generation, order: "dict[str, Any]") -> None:
+def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
     """Import the application afresh and serve it until told to stop."""
     try:
         import_attribute(order["module"], order["attribute"])
@@ -46,7 +46,7 @@ def _be_brief() -> None:
 class Server(uvicorn.Server):  # type: ignore[misc]  # its module is Any here
     """A server that hears orders, and says when it answers."""
 
-    generation: Generation
+    generation: ThisGeneration
     draining: "asyncio.Task[None] | None" = None
 
     async def startup(self, sockets: Any = None) -> None:

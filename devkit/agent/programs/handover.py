@@ -12,7 +12,7 @@ from celery.exceptions import TaskRevokedError
 from celery.worker import state
 
 from ..debugger.release import Release
-from ..fork.generation import Generation
+from ..fork.generation import ThisGeneration
 from . import hurry
 from .requeue import quietly, requeue, send_back_what_is_under_way
 
@@ -24,7 +24,7 @@ NAMES_TOLD = 20
 class Handover:
     """The end of a generation."""
 
-    def __init__(self, generation: Generation, consumer: Any, release: Release) -> None:
+    def __init__(self, generation: ThisGeneration, consumer: Any, release: Release) -> None:
         self._generation = generation
         self._consumer = consumer
         self._release = release

@@ -16,7 +16,7 @@ import celery
 from celery import bootsteps, signals
 
 from ..app.load import Problem, load_app
-from ..fork.generation import Generation
+from ..fork.generation import ThisGeneration
 from . import hurry
 from .handover import Handover
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..debugger.install import Debugging
 
 
-def run(generation: Generation, order: "dict[str, Any]") -> None:
+def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
     """Import the app afresh and run the worker until it has been told to stop."""
     sys.argv = ["celery", *order["argv"]]
     celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported
@@ -61,7 +61,7 @@ def _be_brief() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
-def _handover_step(generation: Generation, debugging: "Debugging") -> type:
+def _handover_step(generation: ThisGeneration, debugging: "Debugging") -> type:
     from celery.concurrency import solo, thread
 
     from .standstill import Standstill

@@ -25,7 +25,7 @@ Meta = dict[str, Any]
 Progress = Callable[[int, "int | None"], None]
 
 
-class Reader:
+class BackendReader:
     """Reads one backend; `read` and `unreadable` say of how many results, and how many of these said nothing."""
 
     newest_first = False
@@ -51,7 +51,7 @@ class Reader:
         raise NotImplementedError
 
 
-class KeyValues(Reader):
+class KeyValues(BackendReader):
     """A backend that keeps each result whole, under the task's id; those that can list their keys do it below."""
 
     def __init__(self, backend: Any, allow_pickle: bool, progress: Progress) -> None:
@@ -118,7 +118,7 @@ class Files(KeyValues):
                     yield entry.name
 
 
-class Database(Reader):
+class Database(BackendReader):
     """A database, through the backend's own engine and table, whatever columns that has."""
 
     newest_first = True
@@ -197,7 +197,7 @@ class Database(Reader):
             return UNREADABLE
 
 
-def reader_for(app: Any, allow_pickle: bool, progress: Progress) -> Reader:
+def reader_for(app: Any, allow_pickle: bool, progress: Progress) -> BackendReader:
     """For the app's result backend. Raises Problem."""
     from celery.backends.base import BaseKeyValueStoreBackend, DisabledBackend
     from celery.backends.filesystem import FilesystemBackend

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...model.failure import Failure
 from ..tell import values
-from .traceback import Told, read_traceback
+from .traceback import Traceback, read_traceback
 
 PICKLED = object()  # stands for a value that was not read, because reading it may run any code
 UNREADABLE = object()
@@ -143,7 +143,7 @@ def _why_missing(meta: "dict[str, Any]") -> str:
     return _BY_WORKER if meta.get("worker") or name_of(meta) else _UNNAMED
 
 
-def _raised(meta: "dict[str, Any]", told: Told) -> "tuple[str, str]":
+def _raised(meta: "dict[str, Any]", told: Traceback) -> "tuple[str, str]":
     """The exception's full name, and its message."""
     raised = meta.get("result")
     if isinstance(raised, BaseException):  # it was pickled, and may be read

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..app import errand
 from ..app.load import Problem, load_app
-from .backends import Meta, Reader, down, reader_for
+from .backends import BackendReader, Meta, down, reader_for
 from .meta import failed_at, failure_of, name_of, never_ran
 
 PROGRESS_EVERY_S = 0.2
@@ -34,7 +34,7 @@ def answer(app: Any, order: "dict[str, Any]", tell: "Callable[..., None]") -> No
         _find(app, reader, order["id"], tell)
 
 
-def _list(app: Any, reader: Reader, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:
+def _list(app: Any, reader: BackendReader, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:
     """The newest failures of this task, since then; not those that only show another task's."""
     left_out = Counter({"never_ran": 0, "nameless": 0})
     try:
@@ -48,7 +48,7 @@ def _list(app: Any, reader: Reader, order: "dict[str, Any]", tell: "Callable[...
     tell(done={"read": reader.read, "where": reader.where, "unreadable": reader.unreadable, **left_out})
 
 
-def _newest(reader: Reader, order: "dict[str, Any]", left_out: "Counter[str]") -> "list[Meta]":
+def _newest(reader: BackendReader, order: "dict[str, Any]", left_out: "Counter[str]") -> "list[Meta]":
     task, since, limit = order["task"], order["since"], order["limit"]
     # The oldest first, so that it makes way: of a million results only those that are told are kept.
     newest: list[tuple[float, str, Meta]] = []
@@ -71,7 +71,7 @@ def _newest(reader: Reader, order: "dict[str, Any]", left_out: "Counter[str]") -
     return [meta for _, _, meta in sorted(newest, key=lambda one: one[:2], reverse=True)]
 
 
-def _find(app: Any, reader: Reader, prefix: str, tell: "Callable[..., None]") -> None:
+def _find(app: Any, reader: BackendReader, prefix: str, tell: "Callable[..., None]") -> None:
     """The one of that id, or all whose id begins so."""
     try:
         whole = reader.one(prefix) if prefix else None
@@ -90,7 +90,7 @@ def _find(app: Any, reader: Reader, prefix: str, tell: "Callable[..., None]") ->
         _tell_failure(app, reader, meta, tell)
 
 
-def _tell_failure(app: Any, reader: Reader, meta: Meta, tell: "Callable[..., None]") -> None:
+def _tell_failure(app: Any, reader: BackendReader, meta: Meta, tell: "Callable[..., None]") -> None:
     try:
         failure = failure_of(app, reader.backend, meta)
     except Exception:  # whoever wrote it, it was not Celery

@@ -16,7 +16,7 @@ _FRAME = re.compile(r'  File "(.+)", line (\d+), in (.+)')
 _RAISED = re.compile(r"([\w.<>]+)(?:: (.*))?", re.DOTALL)
 
 
-class Told(NamedTuple):
+class Traceback(NamedTuple):
     """What a traceback tells; the name is empty where it ends in no exception's line."""
 
     frames: "tuple[Frame, ...]"
@@ -24,7 +24,7 @@ class Told(NamedTuple):
     message: str
 
 
-def read_traceback(text: str) -> Told:
+def read_traceback(text: str) -> Traceback:
     """Of any text; where Python did not write it there may be nothing to find."""
     lines = _NEXT.split(text.strip("\n"))[-1].split("\n")
     inside = iter(range(1 if lines[0].startswith("Traceback") else 0, len(lines)))
@@ -36,7 +36,7 @@ def read_traceback(text: str) -> Told:
         if found
     ]
     raised = _RAISED.fullmatch("\n".join(lines[end:]))
-    return Told(tuple(frames), raised[1] if raised else "", (raised[2] or "") if raised else "")
+    return Traceback(tuple(frames), raised[1] if raised else "", (raised[2] or "") if raised else "")
 
 
 def _frame(found: "re.Match[str]", below: str) -> Frame:

@@ -13,7 +13,7 @@ from devkit.model.rdb import DEBUG_FOLDER
 from devkit.reload.handover import Handover
 from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
 from devkit.reload.program import Program
-from devkit.reload.zygote import Zygote
+from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
 from devkit.services.project.facts import problem_error
 from devkit.services.project.python import find_python
@@ -91,7 +91,7 @@ class _Runner:
         with signals_into(lambda signum: self._inbox.put(Signalled(signum))):
             return self._run(zygote, port)
 
-    def _run(self, zygote: Zygote, port: int | None) -> int:
+    def _run(self, zygote: ZygoteProcess, port: int | None) -> int:
         if self._supervisor:
             order = self._await_order(zygote)
             if order is None:
@@ -125,7 +125,7 @@ class _Runner:
         )
         return handover.run()
 
-    def _await_order(self, zygote: Zygote) -> dict[str, Any] | None:
+    def _await_order(self, zygote: ZygoteProcess) -> dict[str, Any] | None:
         """Pass questions about the app on to the zygote, until the order to run arrives."""
         for order in self._supervisor.orders():
             if "run" in order:
@@ -150,7 +150,7 @@ class _Runner:
                 self._inbox.put(message)
         return None
 
-    def _make_zygote(self) -> Zygote:
+    def _make_zygote(self) -> ZygoteProcess:
         settings, plan = self._settings, self._plan
         python = find_python(settings.root, settings.options.python, settings.environ)
         learned = str(self._learned) if plan.preloads(settings.options) else ""
@@ -159,9 +159,9 @@ class _Runner:
         environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
         if plan.name == "worker":
             environ[DEBUG_FOLDER] = os.fspath(debug_folder(settings))
-        return Zygote(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
+        return ZygoteProcess(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
 
-    def _program(self, make_zygote: Callable[[], Zygote]) -> Program:
+    def _program(self, make_zygote: Callable[[], ZygoteProcess]) -> Program:
         assert self._app is not None
         settings, app = self._settings, self._app
         fork = settings.options.fork

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from devkit.agent.breakpoints.watched import Watched
+from devkit.agent.breakpoints.watched import WatchedBreakpoints
 from devkit.model.breakpoint import Breakpoint
 from devkit.store.breakpoints import Breakpoints, at_line
 
@@ -38,7 +38,7 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.store = Breakpoints(str(root / ".devkit" / "debug"))
-        self.watched = Watched(self.store, str(root), self.hit, self.find_task)
+        self.watched = WatchedBreakpoints(self.store, str(root), self.hit, self.find_task)
         self.hits: Hits = []
         self.do: Callable[[types.FrameType], object] = lambda frame: None
         self.names: dict[str, Any] = {}
@@ -560,7 +560,7 @@ def test_a_file_is_known_by_whatever_name(project: Project, way: str, monkeypatc
     monkeypatch.chdir(project.root)
     names = project.load(DIVIDE, {"relative": "shop.py", "link": f"{link}/shop.py", "linked root": ""}[way])
     if way == "linked root":
-        project.watched = Watched(project.store, str(link), project.hit, project.find_task)
+        project.watched = WatchedBreakpoints(project.store, str(link), project.hit, project.find_task)
     project.break_at("here")
 
     names["divide"](4, 2)
@@ -641,7 +641,7 @@ def test_failures(project: Project, task: str, retries: bool, asked: str, state:
 class Stepper:
     """A debugger that traces by itself, and asks at each line."""
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: WatchedBreakpoints) -> None:
         self.watched = watched
         self.found: list[tuple[str, int]] = []
 
@@ -800,7 +800,7 @@ def test_without_a_free_tool_lines_are_traced(project: Project) -> None:
 # Waits in a loop until it stops at a breakpoint that somebody else sets meanwhile; tells what it did in lines.
 NOTIFIED = """
 import os, signal, sys, time
-from devkit.agent.breakpoints.watched import Watched
+from devkit.agent.breakpoints.watched import WatchedBreakpoints
 from devkit.store.breakpoints import Breakpoints
 
 root, mode = sys.argv[1:]
@@ -813,7 +813,7 @@ def hit(frame, why):
 
 if mode == "taken":
     signal.signal(signal.SIGURG, lambda *_: print("disturbed", flush=True))
-watched = Watched(Breakpoints(os.path.join(root, ".devkit", "debug")), root, hit, lambda name: [])
+watched = WatchedBreakpoints(Breakpoints(os.path.join(root, ".devkit", "debug")), root, hit, lambda name: [])
 watched.notify()
 watched.refresh()
 if mode == "fork" and (child := os.fork()):

@@ -19,7 +19,7 @@ import redis
 
 from devkit.errors import DevkitError
 from devkit.reload.messages import AllGone, Inbox, Message, Told, ZygoteEnded
-from devkit.reload.zygote import Zygote
+from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
 from tests.unit.waiting import wait_for
 
@@ -48,7 +48,7 @@ class Started:
         self._forks: dict[int, int] = {}  # generations that run, and their pids
         environ = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
         argv = zygote_argv(sys.executable, "worker", learned)
-        self.zygote = Zygote(argv, cwd=folder, env=environ, keep=(), inbox=self.inbox)
+        self.zygote = ZygoteProcess(argv, cwd=folder, env=environ, keep=(), inbox=self.inbox)
         self.order = self.zygote.order
 
     def wait(self, wanted: Callable[[Message], bool]) -> Message:
@@ -181,7 +181,7 @@ def test_it_tells_where_packages_are_installed(start: Start) -> None:
 
 def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DevkitError, match=r"^cannot run /no/python: /no/python: No such file or directory$"):
-        Zygote(("/no/python", "x"), cwd=tmp_path, env={}, keep=(), inbox=SimpleQueue())
+        ZygoteProcess(("/no/python", "x"), cwd=tmp_path, env={}, keep=(), inbox=SimpleQueue())
 
 
 def test_without_orders_it_ends(start: Start) -> None:

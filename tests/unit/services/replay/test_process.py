@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from devkit.agent.fork.loan import Loans
-from devkit.reload.zygote import Zygote
+from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
 from devkit.services.project.target import Target
 from devkit.services.replay.process import KILLED, Lent, Process, borrow, start
@@ -104,7 +104,7 @@ def loans(project: Path) -> Iterator[Path]:
     path = project / "loans.sock"
     argv = zygote_argv(sys.executable, "worker", str(project / "learned.json"), "", str(path))
     environ = {**os.environ, "OF_THE_ZYGOTE": "yes"}
-    zygote = Zygote(argv, cwd=project, env=environ, keep=(), inbox=SimpleQueue())
+    zygote = ZygoteProcess(argv, cwd=project, env=environ, keep=(), inbox=SimpleQueue())
     try:
         wait_for(path.exists)
         target = Target(AppRef(project, "shop", "app"), sys.executable, dict(os.environ))
