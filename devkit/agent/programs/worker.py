@@ -18,7 +18,7 @@ from celery import bootsteps, signals
 from ..app.load import Problem, load_app
 from ..fork.generation import ThisGeneration
 from . import hurry
-from .handover import Handover
+from .drain import Drainer
 
 if TYPE_CHECKING:
     from ..debugger.install import Debugging
@@ -73,8 +73,8 @@ def _handover_step(generation: ThisGeneration, debugging: "Debugging") -> type:
         name = "devkit.handover"
 
         def __init__(self, consumer: Any, **options: Any) -> None:
-            self.handover = Handover(generation, consumer, debugging.release)
-            self.standstill = Standstill(consumer, debugging.sessions, self.handover.give_back)
+            self.drainer = Drainer(generation, consumer, debugging.release)
+            self.standstill = Standstill(consumer, debugging.sessions, self.drainer.give_back)
             if isinstance(consumer.pool, thread.TaskPool) or sys.platform != "linux":
                 debugging.watch_each_task()
             if isinstance(consumer.pool, solo.TaskPool):
@@ -84,18 +84,18 @@ def _handover_step(generation: ThisGeneration, debugging: "Debugging") -> type:
         def start(self, consumer: Any) -> None:
             self.standstill.begin()
             if consumer.hub is None:  # greenlets, or a broker that Celery polls
-                threading.Thread(target=self.handover.listen, daemon=True).start()
+                threading.Thread(target=self.drainer.listen, daemon=True).start()
 
         def _while_paused(self) -> None:
-            self.handover.hear()
+            self.drainer.hear()
             self.standstill.tick_alone()
 
         def stop(self, _: Any) -> None:
             # It is about to connect anew, for which it may have to wait: what it has not heard it must hear now.
-            self.handover.connection_lost()
+            self.drainer.connection_lost()
 
         def register_with_event_loop(self, _: Any, hub: Any) -> None:
             # Here, before it consumes, is the last moment to find out that a newer generation is on its way.
-            self.handover.register(hub)
+            self.drainer.register(hub)
 
     return Step

@@ -21,8 +21,8 @@ FULL_S = 0.005
 NAMES_TOLD = 20
 
 
-class Handover:
-    """The end of a generation."""
+class Drainer:
+    """Ends a generation, as it is ordered to."""
 
     def __init__(self, generation: ThisGeneration, consumer: Any, release: Release) -> None:
         self._generation = generation
