@@ -206,7 +206,7 @@ class Drainer:
         from billiard.einfo import ExceptionInfo
         from billiard.exceptions import WorkerLostError
 
-        from ..recorder import install
+        from ..recorder.install import flush
 
         if not self._draining:
             self._drain()
@@ -217,7 +217,7 @@ class Drainer:
             except WorkerLostError:
                 request.on_failure(ExceptionInfo(), return_ok=False)
         self._generation.tell(abandoned=[f"{request.name}[{request.id}]" for request in running[:NAMES_TOLD]])
-        install.flush()
+        flush()
         self._later(lambda: os.killpg(0, signal.SIGKILL))  # the acknowledgements go out before
 
 

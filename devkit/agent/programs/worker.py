@@ -29,7 +29,7 @@ def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
     sys.argv = ["celery", *order["argv"]]
     celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported
     from ..debugger.install import Debugging
-    from ..recorder import install
+    from ..recorder.install import add_recorder
 
     debugging = Debugging(order["debug"])
     debugging.install()
@@ -40,7 +40,7 @@ def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
     if generation.stale():
         return
     debugging.watch(app, order["root"])
-    install.install(app, order["root"], **order["failures"])
+    add_recorder(app, order["root"], **order["failures"])
     generation.imported()
     if generation.number > 1:
         _be_brief()

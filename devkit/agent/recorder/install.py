@@ -47,7 +47,7 @@ class Recording(bootsteps.Step):  # type: ignore[misc]  # celery has no type hin
         super().__init__(worker, **options)
 
 
-def install(app: Any, root: str, folder: str, limits: "tuple[float, float, float]") -> None:
+def add_recorder(app: Any, root: str, folder: str, limits: "tuple[float, float, float]") -> None:
     """Have devkit's own worker record; its log, and a note for `devkit failures`, tell where.
 
     `limits` are the settings failures_count, failures_days and failures_mb.
