@@ -12,8 +12,8 @@ from .load import Problem
 Tell = Callable[..., None]
 
 
-def run(obey: "Callable[[dict[str, Any], Tell], None]") -> None:
-    """Obey the order; each call of `tell` is one line of JSON, and so is a Problem."""
+def take_order(obey: "Callable[[dict[str, Any], Tell], None]") -> None:
+    """Take the order, and obey it; each call of `tell` is one line of JSON, and so is a Problem."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # devkit, which gets the same Ctrl-C, ends this process
     order = json.load(sys.stdin)
     # What the project prints on import is not ours to tell: it goes to standard error.

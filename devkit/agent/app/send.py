@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import errand
 from .describe import broker_error, result_backend_error
+from .errand import take_order
 from .load import Problem, load_app
 
 POLL_S = 0.05
@@ -18,7 +18,7 @@ NO_WORKER_AFTER_S = 2.0
 
 def main(_: list[str]) -> None:
     """Send what the order on standard input says."""
-    errand.run(send)
+    take_order(send)
 
 
 def send(order: dict[str, Any], tell: Callable[..., None]) -> None:

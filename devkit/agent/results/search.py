@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ..app import errand
+from ..app.errand import take_order
 from ..app.load import Problem, load_app
 from .backends import BackendReader, Meta, down, reader_for
 from .meta import failed_at, failure_of, name_of, never_ran
@@ -22,7 +22,7 @@ PROGRESS_EVERY_S = 0.2
 
 def main(arguments: "list[str]") -> None:
     """Answer the order on standard input about the app MODULE ATTRIBUTE."""
-    errand.run(lambda order, tell: answer(load_app(*arguments), order, tell))
+    take_order(lambda order, tell: answer(load_app(*arguments), order, tell))
 
 
 def answer(app: Any, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:

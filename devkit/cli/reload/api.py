@@ -20,9 +20,11 @@ def api(
     """Serve the FastAPI application; new code is live as soon as it is saved, and no connection is refused."""
     from devkit.cli.reload.voice import StderrVoice
     from devkit.services.reload.api import ApiPlan
-    from devkit.services.reload.run import run
+    from devkit.services.reload.run import run_reloading
 
     plan = ApiPlan(module_attr, host)
     project = Project(given, **flags)
     voice = StderrVoice(debug=given.debug)
-    return run(lambda: Project(given, **flags).settings, project.paths, plan, voice, port=port, ready_file=ready_file)
+    return run_reloading(
+        lambda: Project(given, **flags).settings, project.paths, plan, voice, port=port, ready_file=ready_file
+    )

@@ -19,10 +19,10 @@ def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str |
     All other options are those of `celery worker`.
     """
     from devkit.cli.reload.voice import StderrVoice
-    from devkit.services.reload.run import run
+    from devkit.services.reload.run import run_reloading
     from devkit.services.reload.worker import WorkerPlan
 
     plan = WorkerPlan(celery_options)
     project = Project(given, **flags)
     voice = StderrVoice(debug=given.debug)
-    return run(lambda: Project(given, **flags).settings, project.paths, plan, voice, ready_file=ready_file)
+    return run_reloading(lambda: Project(given, **flags).settings, project.paths, plan, voice, ready_file=ready_file)

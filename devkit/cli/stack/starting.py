@@ -16,7 +16,7 @@ PATIENCE_S = 1.0
 
 def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
     """Start the stack without containers, unless it runs in them already."""
-    from devkit.services.stack import run
+    from devkit.services.stack.run import run_stack
 
     elsewhere = _Elsewhere(project)
 
@@ -24,7 +24,7 @@ def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
         elsewhere.refuse()
         return Report(project.paths, names, inbox, quiet=quiet)
 
-    return run.run(project.settings, project.paths, services, report)
+    return run_stack(project.settings, project.paths, services, report)
 
 
 def in_containers(
@@ -37,11 +37,11 @@ def in_containers(
     detach: bool,
 ) -> int:
     """Start the stack in containers, and show it until it is stopped; detached, only until all is ready."""
-    from devkit.services.compose import run
     from devkit.services.compose.plan import Request
+    from devkit.services.compose.run import run_containers
 
     request = Request(services, profiles, scale, build, detach)
-    code, rows = run.run(
+    code, rows = run_containers(
         project.settings,
         project.paths,
         request,

@@ -28,7 +28,7 @@ from devkit.stack.ports import holder
 MakeReporter = Callable[[Taker], AbstractContextManager[ContainersReporter]]
 
 
-def run(
+def run_containers(
     settings: Settings, paths: Paths, request: Request, make_reporter: MakeReporter
 ) -> tuple[int, list[ServiceStatus]]:
     """Start the stack in containers; stay until it is stopped, or only until all is ready (`request.detach`).

@@ -45,7 +45,7 @@ class Plan(Protocol):
     def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]: ...
 
 
-def run(
+def run_reloading(
     load: Callable[[], Settings],
     paths: Paths,
     plan: Plan,

@@ -40,7 +40,7 @@ class StackReporter(Reporter, Protocol):
 MakeReporter = Callable[[Sequence[str], Inbox], AbstractContextManager[StackReporter]]
 
 
-def run(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: MakeReporter) -> int:
+def run_stack(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: MakeReporter) -> int:
     """Assemble and run the stack until it is stopped; returns the exit code. Raises DevkitError before it starts.
 
     When this returns, every process that it started has ended, and their ports are free.
