@@ -15,7 +15,7 @@ PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
-class Port:
+class PublishedPort:
     """A port of a container that is published on this machine."""
 
     inside: int
@@ -47,7 +47,7 @@ class Container:
     aliases: frozenset[str]
     environ: Mapping[str, str]
     mounts: tuple[tuple[str, str], ...]
-    ports: tuple[Port, ...]
+    ports: tuple[PublishedPort, ...]
     state: str
     health: str
     pid: int
@@ -171,10 +171,10 @@ def _container(data: Mapping[str, Any]) -> Container:
     )
 
 
-def _ports(published: Mapping[str, Any]) -> list[Port]:
+def _ports(published: Mapping[str, Any]) -> list[PublishedPort]:
     found = []
     for inside, places in published.items():
         number, _, protocol = inside.partition("/")
         if protocol == "tcp":
-            found += [Port(int(number), place["HostIp"], int(place["HostPort"])) for place in places or ()]
+            found += [PublishedPort(int(number), place["HostIp"], int(place["HostPort"])) for place in places or ()]
     return found

@@ -37,10 +37,10 @@ def in_containers(
     detach: bool,
 ) -> int:
     """Start the stack in containers, and show it until it is stopped; detached, only until all is ready."""
-    from devkit.services.compose.plan import Request
+    from devkit.services.compose.plan import ComposeRequest
     from devkit.services.compose.run import run_containers
 
-    request = Request(services, profiles, scale, build, detach)
+    request = ComposeRequest(services, profiles, scale, build, detach)
     code, rows = run_containers(
         project.settings,
         project.paths,

@@ -11,7 +11,7 @@ from devkit.containers.project import members, printed, take_down
 from devkit.containers.streams import Stream, events, logs
 from devkit.errors import DevkitError
 from devkit.services.compose.messages import Composed, Down, EventsEnded, Happened, Inbox, Reporter
-from devkit.services.compose.plan import Plan, keep_notes
+from devkit.services.compose.plan import ComposePlan, keep_notes
 from devkit.settings.paths import Paths
 from devkit.stack.excerpt import excerpt
 from devkit.stack.ports import holder
@@ -31,7 +31,7 @@ class DockerEngine:
     """Docker and compose, for the loop: what takes time is done by threads, which leave a message."""
 
     def __init__(
-        self, docker: str, compose: Compose, plan: Plan, paths: Paths, inbox: Inbox, reporter: ContainersReporter
+        self, docker: str, compose: Compose, plan: ComposePlan, paths: Paths, inbox: Inbox, reporter: ContainersReporter
     ) -> None:
         self._docker = docker
         self._compose = compose

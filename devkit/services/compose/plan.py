@@ -34,7 +34,7 @@ KEPT_BY_ROOT = ("redis", "rabbitmq")
 
 
 @dataclass(frozen=True)
-class Request:
+class ComposeRequest:
     """What was typed after `devkit up --docker`."""
 
     services: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Request:
 
 
 @dataclass
-class Plan:
+class ComposePlan:
     """How compose is to be run; `close` gives back the ports that were chosen, once they are in use."""
 
     file: Path
@@ -66,7 +66,7 @@ def compose_file(settings: Settings) -> Path:
     return settings.root / Path(settings.options.compose_file).expanduser()
 
 
-def make_plan(settings: Settings, paths: Paths, request: Request) -> Plan:
+def make_plan(settings: Settings, paths: Paths, request: ComposeRequest) -> ComposePlan:
     """Raises UsageError for what this compose file gives no way to, DevkitError where it is not there."""
     file = compose_file(settings)
     text = _read(file, settings.root)
@@ -95,7 +95,7 @@ def make_plan(settings: Settings, paths: Paths, request: Request) -> Plan:
     build = request.build or (BUILDS.search(text) is not None and kept_notes(paths)[0] != fingerprint)
     variables["COMPOSE_PROJECT_NAME"] = project
     variables["COMPOSE_PROFILES"] = ",".join(filter(None, [settings.environ.get("COMPOSE_PROFILES"), *profiles]))
-    return Plan(
+    return ComposePlan(
         file=file,
         project=project,
         environ={**environ, **variables},
@@ -212,7 +212,7 @@ def _starts(name: str, services: Sequence[str], profiles: Sequence[str]) -> bool
     return name in (*services, *profiles, "redis") or (not services and name != "rabbitmq")
 
 
-def _scale(settings: Settings, request: Request, text: str) -> list[str]:
+def _scale(settings: Settings, request: ComposeRequest, text: str) -> list[str]:
     """How many containers of which service; none of what is switched off. Raises UsageError."""
     counts: dict[str, str] = {}
     for asked in request.scale:

@@ -16,7 +16,7 @@ from devkit.model.status import ServiceStatus
 from devkit.services.alone import only_stack
 from devkit.services.compose.engine import ContainersReporter, DockerEngine
 from devkit.services.compose.messages import Inbox
-from devkit.services.compose.plan import Plan, Request, give_away, make_plan
+from devkit.services.compose.plan import ComposePlan, ComposeRequest, give_away, make_plan
 from devkit.services.compose.watch import Watch
 from devkit.services.signals import signals_into
 from devkit.settings.load import Settings
@@ -29,7 +29,7 @@ MakeReporter = Callable[[Taker], AbstractContextManager[ContainersReporter]]
 
 
 def run_containers(
-    settings: Settings, paths: Paths, request: Request, make_reporter: MakeReporter
+    settings: Settings, paths: Paths, request: ComposeRequest, make_reporter: MakeReporter
 ) -> tuple[int, list[ServiceStatus]]:
     """Start the stack in containers; stay until it is stopped, or only until all is ready (`request.detach`).
 
@@ -70,7 +70,7 @@ def run_containers(
         return code, watch.statuses()
 
 
-def _there_already(docker: str, plan: Plan) -> set[str]:
+def _there_already(docker: str, plan: ComposePlan) -> set[str]:
     """The starts of the containers that were left stopped. Raises DevkitError for any that are not ours to start."""
     try:
         found = containers(docker, stopped=True)

@@ -19,7 +19,7 @@ CHUNK = 65536
 KILLED = -signal.SIGKILL
 
 
-class Process(Protocol):
+class ReplayProcess(Protocol):
     """It runs `devkit.agent.replay.serve`."""
 
     def wait(self) -> int:
@@ -94,7 +94,7 @@ def borrow(loans: Path, target: Target, fds: Sequence[int]) -> Lent | None:
         return None
 
 
-def start(target: Target, fds: Sequence[int]) -> Process:
+def start(target: Target, fds: Sequence[int]) -> ReplayProcess:
     """A process of its own. Its standard input is ours."""
     _, stdout, _, orders, answers = fds
     argv = [target.python, str(AGENT), "replay", target.app.module, target.app.attribute, str(orders), str(answers)]

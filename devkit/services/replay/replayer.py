@@ -18,7 +18,7 @@ from devkit.replay.compare import Verdict, judge
 from devkit.services.project.broker import masked
 from devkit.services.project.facts import problem_error
 from devkit.services.project.target import Target
-from devkit.services.replay.process import Process, borrow, start
+from devkit.services.replay.process import ReplayProcess, borrow, start
 
 if TYPE_CHECKING:
     from devkit.services.reload.saves import Saves
@@ -74,7 +74,7 @@ class Replayer:
         fds = (0, STDERR if quiet else 1, STDERR, orders, answers)
         lent = borrow(loans, target, fds) if loans else None
         self.lent = lent is not None
-        self._process: Process = lent or start(target, fds)
+        self._process: ReplayProcess = lent or start(target, fds)
         os.close(orders)
         os.close(answers)
         self._arrived = b""

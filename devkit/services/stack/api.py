@@ -3,7 +3,7 @@
 from devkit.errors import UsageError
 from devkit.services.commands import devkit_argv
 from devkit.services.ports import Port
-from devkit.services.stack.project import Project, app_order
+from devkit.services.stack.project import StackProject, app_order
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.stack.ports import HOST
@@ -16,7 +16,9 @@ def api_argv(settings: Settings) -> tuple[str, ...]:
     return devkit_argv("api", [*settings.passed_on(), *named])
 
 
-def api_service(project: Project, app: AppRef, port: Port, depends_on: tuple[str, ...], *, installed: bool) -> Service:
+def api_service(
+    project: StackProject, app: AppRef, port: Port, depends_on: tuple[str, ...], *, installed: bool
+) -> Service:
     """`devkit api`, with the app, the port and the broker that `up` has found; ready when it accepts connections.
 
     Raises UsageError when the project has no uvicorn `installed`.

@@ -17,7 +17,7 @@ from devkit.services.stack.beat import beat_service
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
 from devkit.services.stack.flower import flower_argv, flower_service
-from devkit.services.stack.project import Project
+from devkit.services.stack.project import StackProject
 from devkit.services.stack.rabbitmq import rabbitmq_service
 from devkit.services.stack.redis import redis_service
 from devkit.services.stack.worker import worker_argv, worker_service
@@ -37,7 +37,7 @@ class Stack:
     `run` marks the processes of this run in their environment.
     """
 
-    project: Project
+    project: StackProject
     services: list[Service]
     facts: Mapping[str, Any]
     notes: list[str]
@@ -88,7 +88,7 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     asked = asked_for(settings)
     facts = ask_facts(asker, celery, asked.environ(), options.timeout)
     choice = choose(facts, asked, paths.data, ports.choose)
-    project = Project(settings, paths, python, celery, marks, choice.environ())
+    project = StackProject(settings, paths, python, celery, marks, choice.environ())
 
     notes = []
     if "api" in on and not api:
@@ -98,7 +98,7 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
 
 
 def _services(
-    project: Project, facts: Mapping[str, Any], choice: Choice, ports: Ports, api: AppRef | None, on: set[str]
+    project: StackProject, facts: Mapping[str, Any], choice: Choice, ports: Ports, api: AppRef | None, on: set[str]
 ) -> list[Service]:
     """All services that the project can have: the broker first, which the others depend on."""
     broker = choice.broker or facts["broker"]
@@ -145,7 +145,7 @@ def _find_api(settings: Settings) -> AppRef | None:
     return resolve_fastapi(settings.root, spec) if spec else find_fastapi(settings.root)
 
 
-def _own_broker(project: Project, url: str, *, alone: bool) -> Service:
+def _own_broker(project: StackProject, url: str, *, alone: bool) -> Service:
     """The broker that the app uses and that runs already: shown, not started."""
     return Service(
         name=_broker_name(project, url, alone=alone),
@@ -159,7 +159,7 @@ def _own_broker(project: Project, url: str, *, alone: bool) -> Service:
     )
 
 
-def _broker_name(project: Project, url: str, *, alone: bool) -> str:
+def _broker_name(project: StackProject, url: str, *, alone: bool) -> str:
     """A name that no other service has; `alone`: there is no embedded Redis."""
     usual = BROKER_NAMES.get(url.partition(":")[0].partition("+")[0], "broker")
     used = {extra.name for extra in project.settings.extra_services} | (set() if alone else {"redis"})

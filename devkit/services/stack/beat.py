@@ -1,11 +1,11 @@
 """Celery beat, which sends the periodic tasks."""
 
 from devkit.services.commands import agent_argv
-from devkit.services.stack.project import Project, run_order
+from devkit.services.stack.project import StackProject, run_order
 from devkit.stack.service import Notice, Service
 
 
-def beat_service(project: Project, depends_on: tuple[str, ...]) -> Service:
+def beat_service(project: StackProject, depends_on: tuple[str, ...]) -> Service:
     """Its schedule's state is kept under `.devkit/`; no pid file: the supervisor knows its pid."""
     schedule = project.own_files("beat") / "schedule"
     argv = ["-A", str(project.celery), "beat", "-l", "INFO", "--schedule", str(schedule), "--pidfile="]

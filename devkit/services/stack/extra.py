@@ -5,13 +5,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from devkit.errors import UsageError, did_you_mean
-from devkit.services.stack.project import Project
+from devkit.services.stack.project import StackProject
 from devkit.settings.load import ExtraService
 from devkit.stack.probes import command_succeeds, http_answers, tcp_answers
 from devkit.stack.service import Finish, Poll, Service
 
 
-def extra_service(project: Project, extra: ExtraService, known: Sequence[str]) -> Service:
+def extra_service(project: StackProject, extra: ExtraService, known: Sequence[str]) -> Service:
     """`known` are the names of all services. Raises UsageError for a folder or a dependency that does not exist."""
     where = f"[tool.devkit.services.{extra.name}]"
     for name in extra.depends_on:

@@ -4,7 +4,7 @@ import sys
 
 from devkit.services.commands import agent_argv
 from devkit.services.ports import Port
-from devkit.services.stack.project import Project, run_order
+from devkit.services.stack.project import StackProject, run_order
 from devkit.stack.ports import HOST
 from devkit.stack.probes import http_answers
 from devkit.stack.service import Service
@@ -21,7 +21,7 @@ def flower_argv(python: str) -> tuple[str, ...]:
 
 
 def flower_service(
-    project: Project, port: Port, depends_on: tuple[str, ...], *, installed: bool, broker: str
+    project: StackProject, port: Port, depends_on: tuple[str, ...], *, installed: bool, broker: str
 ) -> Service:
     """`installed`: in the project's environment; else devkit's own runs, which knows the broker but not the app.
 

@@ -13,7 +13,7 @@ from devkit.settings.paths import Paths
 
 
 @dataclass(frozen=True)
-class Project:
+class StackProject:
     """What the services of one project have in common.
 
     `marks` are the variables by which this stack's processes are known; `late` is what is known only once the broker
@@ -49,14 +49,14 @@ class Project:
         return folder
 
 
-def run_order(project: Project, module: str, argv: list[str]) -> bytes:
+def run_order(project: StackProject, module: str, argv: list[str]) -> bytes:
     """The line that tells a process started early to become `python -m MODULE ARGV`."""
     return _line(
         {"run": True, "module": module, "argv": argv, "cwd": os.fspath(project.folder), "env": dict(project.late)}
     )
 
 
-def app_order(project: Project, app: AppRef, **more: Any) -> bytes:
+def app_order(project: StackProject, app: AppRef, **more: Any) -> bytes:
     """The line that tells a `devkit worker` or `devkit api` which app to run, and with which broker."""
     folder = os.fspath(app.folder)
     return _line({"run": True, "app": [folder, app.module, app.attribute], "env": dict(project.late), **more})

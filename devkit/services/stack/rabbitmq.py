@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from devkit.errors import DevkitError
 from devkit.services.ports import Port
 from devkit.services.project.broker import OWNER_PROPERTY, masked
-from devkit.services.stack.project import Project
+from devkit.services.stack.project import StackProject
 from devkit.stack.ports import HOST
 from devkit.stack.probes import amqp_answers
 from devkit.stack.service import Service
@@ -35,7 +35,7 @@ ALONE = f"-start_epmd false -dist_listen false -erl_epmd_port {NOBODY}"
 NAMED = f"-sname {NODE} -kernel inet_dist_use_interface {{127,0,0,1}}"
 
 
-def rabbitmq_service(project: Project, name: str, url: str, port: Port) -> Service:
+def rabbitmq_service(project: StackProject, name: str, url: str, port: Port) -> Service:
     """What is to answer at `url`, with its user and its virtual host. Raises DevkitError if it is not installed."""
     program = find_rabbitmq_server(project.environ.get("PATH", ""))
     if program is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from devkit.errors import DevkitError
 from devkit.services.ports import Port
-from devkit.services.stack.project import Project
+from devkit.services.stack.project import StackProject
 from devkit.stack.ports import HOST
 from devkit.stack.probes import redis_answers
 from devkit.stack.service import Service
@@ -25,7 +25,7 @@ INSTALL_LINES = {
 }
 
 
-def redis_service(project: Project, port: Port, why: str) -> Service:
+def redis_service(project: StackProject, port: Port, why: str) -> Service:
     """`why` it takes the place of the app's own broker. Raises DevkitError when there is no Redis to start."""
     data = project.own_files("redis")
     (data / EMBEDDED_MARK).touch()

@@ -2,7 +2,7 @@
 
 from devkit.services.commands import devkit_argv
 from devkit.services.reload.worker import worker_options
-from devkit.services.stack.project import Project, app_order
+from devkit.services.stack.project import StackProject, app_order
 from devkit.settings.load import Settings
 from devkit.stack.service import Notice, Service
 
@@ -16,7 +16,7 @@ def worker_argv(settings: Settings) -> tuple[str, ...]:
     return devkit_argv("worker", [*settings.passed_on(), *flags])
 
 
-def worker_service(project: Project, depends_on: tuple[str, ...]) -> Service:
+def worker_service(project: StackProject, depends_on: tuple[str, ...]) -> Service:
     """`devkit worker`, with the app and the broker that `up` has found."""
     options = project.settings.options
     return Service(

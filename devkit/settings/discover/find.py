@@ -5,7 +5,7 @@ from pathlib import Path
 from devkit.errors import UsageError
 from devkit.settings.discover.kinds import CELERY, FASTAPI, Kind
 from devkit.settings.discover.mend import choices, shown, ways
-from devkit.settings.discover.project import Project, scan
+from devkit.settings.discover.project import ProjectFiles, scan
 from devkit.settings.discover.roots import AppRef, app_ref
 
 
@@ -29,7 +29,7 @@ def find_fastapi(root: Path) -> AppRef | None:
     return _best(scan(root.resolve()), FASTAPI)
 
 
-def _best(project: Project, kind: Kind) -> AppRef | None:
+def _best(project: ProjectFiles, kind: Kind) -> AppRef | None:
     """The one that ranks first; UsageError that lists them all when nothing but the name sets it apart."""
     apps = project.apps(kind)
     if not apps:

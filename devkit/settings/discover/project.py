@@ -24,7 +24,7 @@ class App:
 
 
 @dataclass(frozen=True, eq=False)
-class Project:
+class ProjectFiles:
     """What one walk found."""
 
     root: Path
@@ -54,7 +54,7 @@ class Project:
 
 
 @cache  # both kinds, and both ways to ask, share one walk
-def scan(root: Path) -> Project:
+def scan(root: Path) -> ProjectFiles:
     """The project in this folder."""
     files = tuple(sorted(_python_files(root)))
     modules: dict[Path, Module] = {}
@@ -66,7 +66,7 @@ def scan(root: Path) -> Project:
                 modules[Path(file)] = inspect(source)
         except UNREADABLE as error:
             skipped[Path(file)] = why(error)
-    return Project(root, files, modules, skipped)
+    return ProjectFiles(root, files, modules, skipped)
 
 
 def is_ignored(folder: str) -> bool:

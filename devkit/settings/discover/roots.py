@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from devkit.settings.discover.module import read
-from devkit.settings.discover.project import App, Project
+from devkit.settings.discover.project import App, ProjectFiles
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class AppRef:
         return f"{self.module}:{self.attribute}"
 
 
-def app_ref(project: Project, app: App) -> AppRef:
+def app_ref(project: ProjectFiles, app: App) -> AppRef:
     """How to import an app of the project."""
     folder = import_root(project, app.file)
     return AppRef(folder, dotted(app.file, folder), app.attribute)
 
 
-def import_root(project: Project, file: Path) -> Path:
+def import_root(project: ProjectFiles, file: Path) -> Path:
     """The folder from which this file's own imports, and the project's imports of it, work."""
     base = _package_root(file.parent)
     above = tuple(
@@ -62,7 +62,7 @@ def locate(folder: Path, module: str) -> Path | None:
     return next((file for file in choices if file.is_file()), None)
 
 
-def module_names(project: Project) -> set[str]:
+def module_names(project: ProjectFiles) -> set[str]:
     """Every name by which a module of the project may be imported, with and without __init__.py files."""
     files = [Path(file) for file in project.files]
     roots = {folder: _package_root(folder) for folder in {file.parent for file in files}}
@@ -85,7 +85,7 @@ def _is_package(folder: Path) -> bool:
 
 
 @cache  # reads every file again, and both kinds often lie in one folder
-def _imported_from(project: Project, base: Path, above: Sequence[Path]) -> Path | None:
+def _imported_from(project: ProjectFiles, base: Path, above: Sequence[Path]) -> Path | None:
     """The outermost of the folders `above` from which some file of the project imports a module of `base`."""
     prefixes = {".".join(base.relative_to(folder).parts): folder for folder in above}
     choice = "|".join(map(re.escape, prefixes))

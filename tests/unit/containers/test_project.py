@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devkit.containers.docker import Container, Port
+from devkit.containers.docker import Container, PublishedPort
 from devkit.containers.project import is_of, names_of, ready_after, state_of, status_of, url_of, waves
 from devkit.containers.streams import Event, event_of, split
 
@@ -68,12 +68,12 @@ def test_scaled_services_have_numbers_and_the_order_is_the_usual_one() -> None:
     ("ports", "url"),
     [
         ((), None),
-        ((Port(8000, "127.0.0.1", 8001),), "http://127.0.0.1:8001"),
-        ((Port(6379, "0.0.0.0", 6380),), "redis://127.0.0.1:6380"),
-        ((Port(15672, "127.0.0.1", 15672), Port(5672, "127.0.0.1", 5673)), "amqp://127.0.0.1:5673"),
+        ((PublishedPort(8000, "127.0.0.1", 8001),), "http://127.0.0.1:8001"),
+        ((PublishedPort(6379, "0.0.0.0", 6380),), "redis://127.0.0.1:6380"),
+        ((PublishedPort(15672, "127.0.0.1", 15672), PublishedPort(5672, "127.0.0.1", 5673)), "amqp://127.0.0.1:5673"),
     ],
 )
-def test_where_a_container_is_reached(ports: tuple[Port, ...], url: str | None) -> None:
+def test_where_a_container_is_reached(ports: tuple[PublishedPort, ...], url: str | None) -> None:
     assert url_of(container(ports=ports)) == url
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from devkit.services.stack.project import Project
+from devkit.services.stack.project import StackProject
 from devkit.settings.discover import AppRef
 from devkit.settings.load import load
 from devkit.settings.paths import Paths
@@ -21,9 +21,9 @@ def write(folder: Path, **modules: str) -> Path:
 
 def project_in(
     folder: Path, *, environ: Mapping[str, str] | None = None, late: Mapping[str, str] | None = None
-) -> Project:
+) -> StackProject:
     """A project whose Celery app is worker:app, as the services are told of it."""
-    return Project(
+    return StackProject(
         settings=load(folder, {}, environ or {}),
         paths=Paths(folder / ".devkit", folder / "run"),
         python=sys.executable,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from devkit.containers.docker import Container, Port
+from devkit.containers.docker import Container, PublishedPort
 
 
 def container(service: str, **more: Any) -> Container:
@@ -16,5 +16,5 @@ def container(service: str, **more: Any) -> Container:
     return Container(**{**given, **more})
 
 
-def published(inside: int, number: int, host: str = "127.0.0.1") -> Port:
-    return Port(inside, host, number)
+def published(inside: int, number: int, host: str = "127.0.0.1") -> PublishedPort:
+    return PublishedPort(inside, host, number)

@@ -10,8 +10,8 @@ import pytest
 from devkit.errors import DevkitError, UsageError
 from devkit.services.compose.plan import (
     STACKS_RABBITMQ,
-    Plan,
-    Request,
+    ComposePlan,
+    ComposeRequest,
     fingerprint_of,
     give_away,
     keep_notes,
@@ -78,8 +78,10 @@ def paths(folder: Path) -> Paths:
     return Paths(folder / ".devkit", folder / "run")
 
 
-def plan(folder: Path, request: Request | None = None, environ: Mapping[str, str] | None = None, **flags: Any) -> Plan:
-    return make_plan(load(folder, flags, environ or {}), paths(folder), request or Request())
+def plan(
+    folder: Path, request: ComposeRequest | None = None, environ: Mapping[str, str] | None = None, **flags: Any
+) -> ComposePlan:
+    return make_plan(load(folder, flags, environ or {}), paths(folder), request or ComposeRequest())
 
 
 def test_nothing_asked_for(folder: Path) -> None:
@@ -93,7 +95,7 @@ def test_nothing_asked_for(folder: Path) -> None:
 
 
 def test_services_scale_and_profiles(folder: Path) -> None:
-    request = Request(services=("worker",), scale=("worker=3",), profiles=("beat",))
+    request = ComposeRequest(services=("worker",), scale=("worker=3",), profiles=("beat",))
     made = plan(folder, request, {"COMPOSE_PROFILES": "own"})
 
     assert made.arguments == ["--scale", "worker=3", "worker"]
@@ -102,7 +104,7 @@ def test_services_scale_and_profiles(folder: Path) -> None:
 
 
 def test_what_is_left_out(folder: Path) -> None:
-    made = plan(folder, Request(profiles=("beat",)), with_api=False, with_flower=False, with_beat=False)
+    made = plan(folder, ComposeRequest(profiles=("beat",)), with_api=False, with_flower=False, with_beat=False)
 
     assert made.arguments == ["--scale", "api=0", "--scale", "flower=0"]
     assert made.environ["COMPOSE_PROFILES"] == ""
@@ -133,7 +135,7 @@ def test_the_broker(folder: Path, url: str, variable: str, profiles: str) -> Non
 
 
 def test_the_stacks_own_rabbitmq_is_started_with_a_service_that_was_named(folder: Path) -> None:
-    assert plan(folder, Request(services=("worker",)), broker="amqp://").arguments == ["worker", "rabbitmq"]
+    assert plan(folder, ComposeRequest(services=("worker",)), broker="amqp://").arguments == ["worker", "rabbitmq"]
 
 
 @pytest.mark.parametrize("url", ["redis://localhost:6379/0", "amqp://guest@127.0.0.1//", "redis://"])
@@ -152,12 +154,12 @@ def test_a_flag_reaches_the_containers_if_the_file_passes_it_on(folder: Path) ->
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        (Request(scale=("worker",)), "--scale worker=3"),
-        (Request(scale=("worker=many",)), "--scale worker=3"),
-        (Request(profiles=("nosuch",)), "--profile"),
+        (ComposeRequest(scale=("worker",)), "--scale worker=3"),
+        (ComposeRequest(scale=("worker=many",)), "--scale worker=3"),
+        (ComposeRequest(profiles=("nosuch",)), "--profile"),
     ],
 )
-def test_what_makes_no_sense(folder: Path, request_: Request, words: str) -> None:
+def test_what_makes_no_sense(folder: Path, request_: ComposeRequest, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         plan(folder, request_)
     assert words in caught.value.mend[0]
@@ -172,7 +174,7 @@ def test_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["Dockerfile.dev", "pyproject.toml", "requirements-dev.txt", "uv.lock"])
 def test_an_image_is_built_when_what_goes_into_it_has_changed(folder: Path, name: str) -> None:
     assert plan(folder).arguments == []
-    assert plan(folder, Request(build=True)).arguments == ["--build"]
+    assert plan(folder, ComposeRequest(build=True)).arguments == ["--build"]
 
     assert plan(folder, environ={"DEVKIT_UID": "77"}).arguments == ["--build"]
     (folder / "tasks.py").write_text("# code is mounted")

@@ -18,7 +18,7 @@ from devkit.agent.fork.loan import Loans
 from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
 from devkit.services.project.target import Target
-from devkit.services.replay.process import KILLED, Lent, Process, borrow, start
+from devkit.services.replay.process import KILLED, Lent, ReplayProcess, borrow, start
 from devkit.settings.discover import AppRef
 from tests.unit.agent.replay.rerunning import failure
 from tests.unit.waiting import wait_for
@@ -52,7 +52,7 @@ def deaf(path):
 class Borrowed:
     """One that was lent, and what it prints."""
 
-    def __init__(self, loans: Path, target: Target, how: "Callable[..., Process | None]") -> None:
+    def __init__(self, loans: Path, target: Target, how: "Callable[..., ReplayProcess | None]") -> None:
         orders, self._orders = os.pipe()
         self._answers, answers = os.pipe()
         self.printed, out = os.pipe()

@@ -8,7 +8,7 @@ import pytest
 from devkit.errors import DevkitError
 from devkit.services.ports import Port
 from devkit.services.stack import rabbitmq
-from devkit.services.stack.project import Project
+from devkit.services.stack.project import StackProject
 from devkit.services.stack.rabbitmq import find_rabbitmq_server, rabbitmq_service
 from devkit.settings.discover import AppRef
 from devkit.settings.load import load
@@ -33,7 +33,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def service(root: Path, path: str, **environ: str) -> Service:
     settings = load(root, {}, {"PATH": path, **environ})
-    project = Project(settings, Paths(root / ".devkit", root / "run"), "python", AppRef(root, "tasks", "app"), {}, {})
+    project = StackProject(
+        settings, Paths(root / ".devkit", root / "run"), "python", AppRef(root, "tasks", "app"), {}, {}
+    )
     return rabbitmq_service(project, "rabbitmq", URL, Port(7777, " (port 5672 is taken)"))
 
 
@@ -89,7 +91,9 @@ def test_a_folder_with_a_space_is_reached_without_one(program: Path, tmp_path: P
     root = tmp_path / "with a space"
     root.mkdir()
     settings = load(root, {}, {"PATH": str(program.parent)})
-    project = Project(settings, Paths(root / ".devkit", tmp_path / "run"), "p", AppRef(root, "tasks", "app"), {}, {})
+    project = StackProject(
+        settings, Paths(root / ".devkit", tmp_path / "run"), "p", AppRef(root, "tasks", "app"), {}, {}
+    )
     for _ in range(2):  # the second start finds the way of the first
         made = rabbitmq_service(project, "rabbitmq", URL, Port(7777))
 
