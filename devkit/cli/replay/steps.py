@@ -28,7 +28,7 @@ from devkit.replay.compare import exit_code
 from devkit.services.failures.search import Failures, NoSuchFailure
 from devkit.services.project.broker import is_local
 from devkit.services.project.target import Target, find_target
-from devkit.services.replay.replayer import CannotReplay, How, Refused, Replayed, Replayer, Saved
+from devkit.services.replay.replayer import CannotReplay, CannotReplayThis, How, Replayed, Replayer, Saved
 
 if TYPE_CHECKING:
     from devkit.services.reload.saves import Saves
@@ -168,7 +168,7 @@ class Replaying:
         for failure in failures:
             try:
                 queue = replayer.send(failure, self._how, self._request.queue)
-            except Refused as error:
+            except CannotReplayThis as error:
                 refused.append(error)
                 say(f"not sent: {failure.task} {failure.id}: {error.what}")
                 continue

@@ -103,7 +103,7 @@ class Replayer:
         """Run it again; `apart`: in a process of its own, as more follow. Raises CannotReplay if none can be."""
         try:
             outcome = self._run(self._order("run", failure, how, fork=apart))
-        except Refused as refused:
+        except CannotReplayThis as refused:
             return Replayed(failure, Verdict("cannot replay", refused.what), mend=refused.mend)
         return Replayed(failure, judge(failure, outcome), outcome)
 
@@ -111,17 +111,17 @@ class Replayer:
         """Only look whether its arguments still fit the task."""
         try:
             self._last(self._order("check", failure, how))
-        except Refused as refused:
+        except CannotReplayThis as refused:
             return Replayed(failure, Verdict("cannot replay", refused.what), mend=refused.mend)
         return Replayed(failure, Verdict("passes now", "its arguments fit the task"))
 
     def literals(self, failure: Failure, how: How) -> dict[str, Any]:
-        """The call as source text. Raises UsageError for arguments that cannot be written so, and Refused."""
+        """The call as source text. Raises UsageError for arguments that cannot be written so, and CannotReplayThis."""
         found: dict[str, Any] = self._last(self._order("argue", failure, how))["literals"]
         return found
 
     def send(self, failure: Failure, how: How, queue: str | None) -> str:
-        """Put it back for a worker to run; returns the queue. Raises Refused."""
+        """Put it back for a worker to run; returns the queue. Raises CannotReplayThis."""
         sent = self._last(self._order("send", failure, how, queue=queue))["sent"]
         return str(sent["queue"])
 
@@ -192,7 +192,7 @@ class Replayer:
         self._say(order)
         answer = self._next()
         if answer is None:
-            raise Refused(f"its process ended ({_exit_text(self._process.wait())})")
+            raise CannotReplayThis(f"its process ended ({_exit_text(self._process.wait())})")
         return _unrefused(answer)
 
     def _say(self, order: dict[str, Any]) -> None:
@@ -235,7 +235,7 @@ class Saved(Exception):  # noqa: N818 - it says what happened
     """Code was saved while a task ran."""
 
 
-class Refused(CannotReplay):
+class CannotReplayThis(CannotReplay):
     """This failure cannot be replayed, or not as asked; others may."""
 
 
@@ -243,7 +243,7 @@ def _unrefused(answer: dict[str, Any]) -> dict[str, Any]:
     if refused := answer.get("cannot"):
         if refused["kind"] == "no literal":
             raise UsageError(refused["why"], mend=["save the case, and replay that: --save FILE"])
-        raise Refused(refused["why"], mend=refused["mend"])
+        raise CannotReplayThis(refused["why"], mend=refused["mend"])
     return answer
 
 
