@@ -65,7 +65,7 @@ class Pause:
     def _make_stream(self, complete: Any) -> DebuggerStream:
         first = int(os.environ.get("CELERY_RDB_PORT") or rdb.DEFAULT_PORT) + _process_index()
         stream = DebuggerStream(Listener(self._session.now.token, first, self._welcome, self._interrupt), complete)
-        stream.while_waiting = self._wait  # type: ignore[method-assign]
+        stream.while_waiting = self._wait
         return stream
 
     def _wait(self) -> None:
@@ -104,12 +104,8 @@ class Pause:
         file = os.path.relpath(session.file) if session.file.startswith(os.getcwd() + os.sep) else session.file
         where = f"{file}:{session.line}" + (f" ({session.why})" if session.why != "breakpoint" else "")
         name = session.task or session.thread or "process"
-        say(
-            PAUSED.format(
-                port=session.port, name=name, id=session.id, where=where, short_id=session.id[:SHORT_ID]
-                if session.task else session.id,
-            )
-        )  # fmt: skip
+        short_id = session.id[:SHORT_ID] if session.task else session.id
+        say(PAUSED.format(port=session.port, name=name, id=session.id, where=where, short_id=short_id))
 
     def _send_event(self, kind: str, **fields: Any) -> None:
         """For Flower, which shows the state; by a thread, since the broker may be slow or gone."""

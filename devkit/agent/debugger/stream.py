@@ -24,6 +24,7 @@ class DebuggerStream:
 
     def __init__(self, listener: Listener, complete: "Callable[[str], tuple[int, list[str]]]") -> None:
         self.listener = listener
+        self.while_waiting: Callable[[], None] = lambda: None  # called again and again while nobody says anything
         self.waiting = False
         self.lines = 0  # how many have been taken of those that came
         self.ends_at_eof = False  # what reads now takes Ctrl-D as its end; otherwise it is for detaching
@@ -81,9 +82,6 @@ class DebuggerStream:
         except Empty:
             self.while_waiting()
             return None
-
-    def while_waiting(self) -> None:
-        """Called again and again while nobody says anything; set by whoever has something to do meanwhile."""
 
     def _take(self, item: "Item | None", prompt: str) -> "str | None":
         if item is None:
@@ -144,9 +142,8 @@ class DebuggerStream:
         client = self.client
         if client and not self._position_shown:
             self._position_shown = True
-            client.send(
-                telnet.text(self._position_text + "\n") if client.by_hand else _message("stopped", self._position)
-            )
+            words = telnet.text(self._position_text + "\n")
+            client.send(words if client.by_hand else telnet.message("stopped", **self._position))
 
     def _prompt(self, prompt: str) -> None:
         if client := self.client:
@@ -161,7 +158,3 @@ class DebuggerStream:
     def _send_completions(self, client: Client, asked: "dict[str, Any]") -> None:
         start, matches = self._complete(str(asked.get("text", "")))
         client.send(telnet.message("completions", id=asked.get("id"), start=start, matches=matches))
-
-
-def _message(kind: str, fields: "dict[str, Any]") -> bytes:
-    return telnet.message(kind, **fields)

@@ -175,7 +175,7 @@ def test_ctrl_d_by_hand(stream: DebuggerStream, by_hand: FarEnd, monkeypatch: py
     by_hand.send(b"\x04")
     assert by_hand.rest().endswith(b"-- detached: the task stays paused\r\n")
     assert stream.waiting
-    stream.while_waiting = release  # type: ignore[method-assign]
+    stream.while_waiting = release
     assert isinstance(stopped.result(), Released)
 
 
@@ -193,7 +193,7 @@ def release() -> None:
 
 @pytest.mark.usefixtures("far")
 def test_nobody_waits_when_the_worker_ends(stream: DebuggerStream) -> None:
-    stream.while_waiting = release  # type: ignore[method-assign]
+    stream.while_waiting = release
     assert isinstance(stop(stream).result(), Released)
     assert not stream.waiting
 
@@ -218,7 +218,7 @@ def test_a_line_that_is_too_long_ends_the_connection(stream: DebuggerStream, by_
     by_hand.send(b"x" * 100_000)
     assert by_hand.rest() == b"*** a line of more than 65536 bytes\r\n"
     assert stream.waiting
-    stream.while_waiting = release  # type: ignore[method-assign]
+    stream.while_waiting = release
     assert isinstance(reading.result(), Released)
 
 
