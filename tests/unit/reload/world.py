@@ -16,6 +16,7 @@ from tests.unit import world
 
 BASE = Path("/project")
 CTRL_C = Signalled(signal.SIGINT)
+KILLED = -signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,13 @@ class Code:
     finishes: float | None = 0.5  # from "stop" to the end of what it runs
     takes: float = 0.05  # from that to the end of its process
     abandons: float | None = 0.1  # from "abandon" to that
+
+
+GOOD = Code()
+BROKEN = Code(fails="NameError: name 'x' is not defined")
+HANGS = Code(live=None)  # while it is imported, and hears nothing
+BUSY = Code(tasks=("shop.report[a1]", "shop.mail[b2]", "shop.report[c3]"), given_back=5)
+LONG = Code(tasks=("shop.report[a1]",), finishes=None)
 
 
 @dataclass

@@ -9,9 +9,10 @@ from queue import SimpleQueue
 from typing import Any
 
 from devkit.errors import DevkitError
+from devkit.model.loop import Signalled
 from devkit.model.status import ServiceStatus
 from devkit.stack.messages import Asked, Exited, Message, Ready
-from devkit.stack.service import Notice, Service
+from devkit.stack.service import Finish, Notice, Service
 from devkit.stack.supervisor import Supervisor
 from tests.unit import world
 
@@ -33,6 +34,18 @@ def service(name: str, *depends_on: str, **more: Any) -> Service:
     """A service that is ready when it says so."""
     given = {"argv": (name,), "cwd": Path("/"), "env": {}, "ready": Notice("its word")}
     return Service(name=name, depends_on=depends_on, **{**given, **more})
+
+
+def statuses(answer: dict[str, Any]) -> dict[str, str]:
+    """The states in an answer to `status`."""
+    return {name: status.state for name, status in answer.items()}
+
+
+CTRL_C = Signalled(signal.SIGINT)
+REDIS, API, WORKER = service("redis"), service("api", "redis"), service("worker", "redis")
+MIGRATE = service("migrate", "redis", ready=Finish())
+FINISHES = Program(ready=None, lives=3, code=0)
+NEVER_READY = Program(ready=None)
 
 
 @dataclass
