@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -20,11 +20,16 @@ from types import FrameType
 from typing import IO, NoReturn
 
 import psutil
+import redis
+
+from devkit.services.stack.redis import find_redis_server
 
 HOST = "127.0.0.1"
 DEVKIT = str(Path(sys.executable).with_name("devkit"))
 TIMEOUT_S = 60.0
+POLL_S = 0.001
 REPOSITORY = Path(__file__).parents[1]
+CELERY_APP = "sample_app.celery_app:celery_app"
 # What the person who runs a benchmark has set must not decide what is measured.
 FOREIGN = ("CELERY_", "DEVKIT_", "FLOWER_", "FORCE_COLOR", "PYTHON", "UVICORN_")
 
@@ -160,6 +165,36 @@ class Lines:
                 self._read.append(line.decode(errors="replace"))
                 self._arrived.put((time.perf_counter(), self._read[-1]))
         self._arrived.put((time.perf_counter(), ""))
+
+
+def wait_for(holds: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
+    """Ask until it holds; raises TimeoutError when it does not."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(POLL_S)
+
+
+@contextmanager
+def redis_server(home: Path) -> Iterator[int]:
+    """A Redis of its own, in memory; yields its port."""
+    environ = clean_environ()
+    program = find_redis_server(environ.get("PATH", ""), sys.executable)
+    if program is None:
+        sys.exit("there is no redis-server here")
+    port, folder = Ports.free().redis, home / "redis"
+    folder.mkdir()
+    argv = [program, "--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "no", "--databases", "64"]
+    with process(argv, folder, environ), closing(redis.Redis(host=HOST, port=port)) as client:
+
+        def answers() -> bool:
+            with suppress(redis.ConnectionError):
+                return bool(client.ping())
+            return False
+
+        wait_for(answers)
+        yield port
 
 
 def interrupt(started: "subprocess.Popen[bytes]") -> float:

@@ -15,8 +15,7 @@ import psutil
 import redis
 from celery import Celery
 
-from benchmarks._common import DEVKIT, HOST, Ports, Project, clean_environ, process, progress
-from benchmarks.reload import CELERY_APP, wait_for
+from benchmarks._common import CELERY_APP, DEVKIT, HOST, Ports, Project, clean_environ, process, progress, wait_for
 
 # A worker that logs as little as it can: what the recorder adds weighs the more.
 QUIET = ("--without-mingle", "--without-gossip", "-l", "warning")

@@ -32,13 +32,14 @@ from benchmarks._common import (
     interleaved,
     process,
     progress,
+    redis_server,
     report,
     spread,
     temporary_folder,
+    wait_for,
 )
 from benchmarks._debugging import PROMPT, Screen, Talk, floor_program, timed
 from benchmarks.footprint import processor_time, wall_time
-from benchmarks.reload import redis_server, wait_for
 from devkit.model.session import Session
 from devkit.store.sessions import PAUSED, Sessions
 

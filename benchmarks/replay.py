@@ -17,10 +17,9 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks._common import DEVKIT, Row, interleaved, progress, report, spread, temporary_folder
+from benchmarks._common import DEVKIT, Row, interleaved, progress, redis_server, report, spread, temporary_folder
 from benchmarks._replaying import INDEXES, RECORD, RECORDS, RESULT, SCAN, Plain, Sample, family
 from benchmarks.footprint import processor_time
-from benchmarks.reload import redis_server
 
 PROMISED_SUCCESS, PROMISED_FAILING = 0.98, 0.85
 PROMISED_FAILURES_S, PROMISED_FLAT = 0.3, 1.1
