@@ -18,6 +18,7 @@ from devkit.replay import files
 from devkit.replay.case import masked_names
 from devkit.replay.code import STEP, WIDTH, laid_out, quoted
 from devkit.replay.compare import READ, TIME_LIMITS, normal
+from devkit.replay.harmless import MAKERS, is_dotted, is_import, is_name, is_plain, is_test
 from devkit.replay.hide import hide_passwords
 from devkit.replay.tracebacks import cells
 
@@ -53,7 +54,10 @@ def write_test(
 
 
 def source(literals: dict[str, Any], outcome: dict[str, Any], failure: Failure) -> str:
-    """The file's text. Raises UsageError where there is no test of that."""
+    """The file's text. Raises UsageError where there is no test of that.
+
+    Whatever is in a record, or comes from the project's process, becomes no code: names are names, values literals.
+    """
     size = sum(map(len, [*literals["args"], *literals["kwargs"].values()]))
     if size > LARGEST:
         raise UsageError(
@@ -67,12 +71,15 @@ def source(literals: dict[str, Any], outcome: dict[str, Any], failure: Failure) 
             mend=["save the case, and replay that: --save FILE"],
         )
     try:
-        return _Test(literals, outcome, failure).text()
+        test = _Test(literals, outcome, failure)
+        if test.is_harmless(text := test.text()):
+            return text
     except (SyntaxError, RecursionError, MemoryError):  # what Python's parser says to hundreds of brackets
         raise UsageError(
             "the arguments are nested too deep to be written as code",
             mend=["save the case, and replay that: --save FILE"],
         ) from None
+    raise _no_code("the test would run more than the task")
 
 
 def secrets(literals: dict[str, Any], failure: Failure) -> list[str]:
@@ -93,7 +100,11 @@ class _Test:
         self._literals, self._outcome, self._failure = literals, outcome, failure
         self._ignored = outcome["state"] == "IGNORED"
         self._imports: set[str] = set()
-        self._known = KNOWN | {name: line for line in literals["imports"] for name in _imported_names(line)}
+        if not all(is_import(line) for line in literals["imports"]):
+            raise _no_code("what the arguments import is no name")
+        self._known = KNOWN | {_imported_name(line): line for line in literals["imports"]}
+        self._calls = {"type", "pytest.raises", "re.escape"}  # all that the test may call, besides what makes values
+        self._names = {"result", "expected", "caught", "type"}
         self._taken = {"re", "pytest", "result", "expected", "caught", *self._known, *dir(builtins), *keyword.kwlist}
 
     def text(self) -> str:
@@ -101,19 +112,37 @@ class _Test:
         task, raised = _word(_last(self._failure.task)), _word(_snake(_last(self._failure.exception)))
         name = re.sub("__+", "_", f"test_{task}_{raised}").rstrip("_")
         function = self._function()
+        self._calls |= {function, f"{function}.apply"}
         body = self._body(function)
-        setup = [] if self._literals["name"] else [f"{STEP}{self._app()}.loader.import_default_modules()"]
+        setup = [] if self._is_importable() else [f"{STEP}{self._loader()}()"]
         head = [f'"""{self._docstring()}"""', "", *self._import_lines(), "", ""]
         return "\n".join([*head, f"def {name}() -> None:", *self._warnings(), *setup, *body, ""])
 
+    def is_harmless(self, text: str) -> bool:
+        """Whether the file does no more than it is made to."""
+        values = {name.partition(".")[0] for name in (*MAKERS, *self._known)}
+        imported = {_imported_name(line) for line in self._imports}
+        return is_test(text, self._names | values | imported, self._calls)
+
     def _function(self) -> str:
         """The task, as code."""
-        if self._literals["name"]:
+        if self._is_importable():
             return self._imported(self._literals["module"], self._literals["name"])
         return f"{self._app()}.tasks[{quoted(self._literals['task'])}]"
 
+    def _is_importable(self) -> bool:
+        name = self._literals["name"]
+        return bool(name) and is_dotted(self._literals["module"]) and is_dotted(name)
+
+    def _loader(self) -> str:
+        loader = f"{self._app()}.loader.import_default_modules"
+        self._calls.add(loader)
+        return loader
+
     def _app(self) -> str:
         module, attribute = self._literals["app"]
+        if not (is_dotted(module) and is_dotted(attribute)):
+            raise _no_code(f"{module}:{attribute} cannot be imported by name")
         return self._imported(module, attribute)
 
     def _imported(self, module: str, name: str) -> str:
@@ -128,9 +157,9 @@ class _Test:
     def _call(self, function: str) -> str:
         """A bound task looks at its request, which only `apply` fills."""
         args, kwargs = self._literals["args"], self._literals["kwargs"]
-        for code in [*args, *kwargs.values()]:
-            self._uses(code)
-        plain = all(name.isidentifier() and not keyword.iskeyword(name) for name in kwargs)
+        if not all(map(self._uses, [*args, *kwargs.values()])):
+            raise _no_code("an argument is no plain value")
+        plain = all(is_name(name) and name != "__debug__" for name in kwargs)
         if not self._literals["bound"]:
             pairs = ", ".join(f"{quoted(name)}: {code}" for name, code in kwargs.items())
             named = [f"{name}={code}" for name, code in kwargs.items()] if plain else [f"**{{{pairs}}}"]
@@ -143,11 +172,12 @@ class _Test:
         return f"{function}.apply({', '.join(given)})"
 
     def _uses(self, code: str) -> bool:
-        """Import what a literal needs; whether that is known."""
+        """Import what a literal needs; whether it is one."""
+        if not is_plain(code, self._known):
+            return False
         names = {node.id for node in ast.walk(ast.parse(code, mode="eval")) if isinstance(node, ast.Name)}
-        names -= {*dir(builtins)}
         self._imports.update(self._known[name] for name in names & self._known.keys())
-        return names <= self._known.keys()
+        return True
 
     def _body(self, function: str) -> list[str]:
         bound, state = self._literals["bound"], self._outcome["state"]
@@ -184,9 +214,10 @@ class _Test:
         name = self._outcome.get("exception") or ("celery.exceptions.Ignore" if self._ignored else "")
         if place := self._importable(name):
             kind = place[1] if place[0] == "builtins" else self._imported(*place)
-        elif name:
+        elif is_name(_last(name)):
             caught = " as caught"
             below = ["", f"{STEP}assert type(caught.value).__name__ == {quoted(_last(name))}"]
+        self._names.add(kind.partition(".")[0])
         match = self._match()
         raises = f"pytest.raises({kind}{f', match={match}' if match else ''})"
         return [laid_out(raises, STEP, "with ", f"{caught}:"), *below]
@@ -194,9 +225,11 @@ class _Test:
     def _importable(self, name: str) -> tuple[str, str] | None:
         """The module of an exception, and its name there; what fails now may be another one than then."""
         known = self._literals["exception"]
-        if known and name in (f"{known['module']}.{known['name']}", f"{known['name']}"):
+        if not is_dotted(name):
+            return None
+        if known and name in (f"{known['module']}.{known['name']}", f"{known['name']}") and is_dotted(known["module"]):
             return known["module"], known["name"]
-        if name in dir(builtins):
+        if _is_exception(getattr(builtins, name, None)):
             return "builtins", name
         module, _, last = name.rpartition(".")
         return (module, last) if module == "celery.exceptions" else None
@@ -218,10 +251,10 @@ class _Test:
         failure = self._failure
         when = datetime.fromtimestamp(failure.failed_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
         message = f": {_line(hide_passwords(failure.message))}" if failure.message else ""
-        text = f"Task {failure.id} failed on {when} UTC with {failure.exception}{message}"
+        text = f"Task {_line(failure.id)} failed on {when} UTC with {_line(failure.exception)}{message}"
         if failure.revision:
-            text += f"\nThe code was git revision {failure.revision}."
-        first = f"{failure.task} as it failed once."
+            text += f"\nThe code was git revision {_line(failure.revision)}."
+        first = f"{_line(failure.task)} as it failed once."
         wrapped = [part for line in text.split("\n") for part in _wrapped(line, WIDTH)]
         return "\n".join([first, "", *wrapped, ""]).replace("\\", "\\\\").replace('"""', "'''")
 
@@ -252,9 +285,17 @@ class _Test:
         return lines
 
 
-def _imported_names(line: str) -> list[str]:
-    """The names that an import line makes known."""
-    return [name.split(" as ")[-1].strip().partition(".")[0] for name in line.partition("import ")[2].split(",")]
+def _no_code(why: str) -> UsageError:
+    return UsageError(f"no test can be written of this: {why}", mend=["save the case, and replay that: --save FILE"])
+
+
+def _is_exception(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
+
+
+def _imported_name(line: str) -> str:
+    """The name that an import line makes known."""
+    return line.rpartition("import ")[2].rpartition(" as ")[2].partition(".")[0]
 
 
 def _sorted(lines: Iterable[str]) -> list[str]:
@@ -277,7 +318,7 @@ def _from(module: str, names: list[str]) -> str:
 
 
 def _comment(text: str) -> list[str]:
-    return [f"{STEP}# {line}" for line in _wrapped(text, WIDTH - len(STEP) - 2)]
+    return [f"{STEP}# {line}" for line in _wrapped(_printable(text), WIDTH - len(STEP) - 2)]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -285,9 +326,13 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _line(text: str) -> str:
-    """One line of printable text, for a comment."""
-    line = "".join(char if char.isprintable() else "�" for char in " ".join(text[: 2 * SHOWN].split()))
+    """One line of printable text, not too long a one."""
+    line = _printable(text[: 2 * SHOWN])
     return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
 
 
 def _last(name: str) -> str:
@@ -295,7 +340,7 @@ def _last(name: str) -> str:
 
 
 def _word(text: str) -> str:
-    return re.sub(r"\W", "_", text).lower()
+    return "".join(char if is_name(f"_{char}") else "_" for char in text.lower())
 
 
 def _snake(name: str) -> str:

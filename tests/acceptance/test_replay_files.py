@@ -1,5 +1,6 @@
 """`devkit replay --save`, saved cases without any Redis, the tests that `--to-test` writes, and `git bisect`."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -153,6 +154,75 @@ def test_arguments_that_are_no_literals(failed: Failing, alone: Project) -> None
     assert not (alone.root / "test_it.py").exists()
 
 
+RAISES = """from celery import Celery
+
+app = Celery("tasks")
+
+
+@app.task
+def again(task_id, **more):
+    raise app.AsyncResult(task_id).result or KeyError(task_id)
+"""
+RUNS = """(getattr(__import__("os"),"mkdir")("ran"))"""
+QUOTES = f'"""\n{RUNS}\n"""\r{RUNS}\u2028{RUNS}\0\ud800\\'
+STORED = (
+    "from tasks import *; app.conf.update(task_always_eager=True, task_store_eager_result=True, result_extended=True)"
+)
+
+
+def stored(project: Project, call: str) -> None:
+    """Run that call of a task, and have Celery store its result in a file."""
+    (project.root / "results").mkdir()
+    project.environ |= {"CELERY_BROKER_URL": "memory://", "CELERY_RESULT_BACKEND": f"file://{project.root}/results"}
+    project.run(PYTHON, "-B", "-c", f"{STORED}; {call}").expect(0)
+
+
+def names_in(path: Path) -> set[str]:
+    """All that the code in a file refers to by a name."""
+    tree = ast.parse(path.read_text())
+    return {str(getattr(node, key)) for node in ast.walk(tree) for key in ("id", "attr", "name") if hasattr(node, key)}
+
+
+@pytest.mark.parametrize("exc_type", [f"Ignore\n{RUNS}", f"Ignore as x\n{RUNS}", f"Ignore, *{RUNS}", QUOTES, "class"])
+def test_what_a_stored_result_says_is_never_code(empty: Project, exc_type: str) -> None:
+    empty.write({"tasks.py": RAISES})
+    stored(empty, "again.apply_async(('other-1',), task_id='again-1')")
+    raised = {"exc_type": exc_type, "exc_message": [QUOTES], "exc_module": "celery.exceptions"}
+    result = {"task_id": "other-1", "status": "FAILURE", "result": raised, "traceback": QUOTES, "children": []}
+    (empty.root / "results" / "celery-task-meta-other-1").write_text(json.dumps(result))
+
+    empty.devkit("replay", "again-1", "--to-test", "test_it.py").expect(1)
+
+    assert not names_in(empty.root / "test_it.py") & {"getattr", "__import__"}
+    pytest_of(empty, "test_it.py")
+    assert not (empty.root / "ran").exists()
+
+
+@pytest.mark.parametrize("field", ["exception", "message", "id", "revision", "worker", "traceback", "kwargs", "frames"])
+def test_what_a_case_says_is_never_code(empty: Project, field: str) -> None:
+    empty.write({"tasks.py": RAISES})
+    stored(empty, "again.apply_async(('other-1',), {'when': 'now'}, task_id='again-1')")
+    empty.devkit("replay", "again-1", "--save", "case.json").expect(0)
+    case = json.loads((empty.root / "case.json").read_text())
+    match field:
+        case "traceback":
+            case[field] = [QUOTES]
+        case "kwargs":
+            case[field] = {QUOTES: QUOTES, "class": RUNS}
+        case "frames":
+            frame = {"file": QUOTES, "line": 1, "function": QUOTES, "module": QUOTES, "source": QUOTES, "own": True}
+            case[field] = [{**frame, "locals": {QUOTES: QUOTES}}]
+        case _:
+            case[field] = QUOTES
+    (empty.root / "case.json").write_text(json.dumps(case))
+
+    empty.devkit("replay", "case.json", "--to-test", "test_it.py").expect(1)
+
+    assert not names_in(empty.root / "test_it.py") & {"getattr", "__import__"}
+    pytest_of(empty, "test_it.py")
+    assert not (empty.root / "ran").exists()
+
+
 SHOP = """from celery import Celery
 
 app = Celery("tasks")
@@ -186,11 +256,7 @@ def test_bisecting(empty: Project) -> None:
         git("add", "tasks.py")
         git("commit", "-q", "-m", message)
     # The failure, as a worker would have recorded it: here by what eager Celery stores.
-    (empty.root / "results").mkdir()
-    empty.environ |= {"CELERY_BROKER_URL": "memory://", "CELERY_RESULT_BACKEND": f"file://{empty.root}/results"}
-    settings = "app.conf.update(task_always_eager=True, task_store_eager_result=True, result_extended=True); "
-    call = "from tasks import *; " + settings + "price.apply_async((10, 0), task_id='price-1')"
-    empty.run(PYTHON, "-B", "-c", call).expect(0)
+    stored(empty, "price.apply_async((10, 0), task_id='price-1')")
     empty.devkit("replay", "price-1", "--save", "case.json").expect(0)
     empty.devkit("replay", "case.json", "--same").expect(1)
 

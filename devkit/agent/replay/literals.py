@@ -2,6 +2,7 @@
 
 import datetime
 import inspect
+import keyword
 import math
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ def _code(value: Any, imports: "set[str]") -> str:  # noqa: PLR0911 - one for ea
     if (
         isinstance(value, Enum)
         and value.name in kind.__members__
+        and value.name.isidentifier()
+        and not keyword.iskeyword(value.name)
         and _found(kind.__module__, kind.__qualname__) is kind
     ):
         imports.add(f"from {kind.__module__} import {kind.__qualname__.partition('.')[0]}")
@@ -102,13 +105,13 @@ def _collection(value: Any, imports: "set[str]") -> str:
 def _moment(value: Any, imports: "set[str]") -> str:
     imports.add("import datetime")
     zone = getattr(value, "tzinfo", None)
-    if isinstance(zone, ZoneInfo):
+    if type(zone) is ZoneInfo and zone.key:
         imports.add("import zoneinfo")
     elif zone is not None and type(zone) is not datetime.timezone:
         if value.utcoffset() != datetime.timedelta(0) or value.tzname() != "UTC":
             raise NoLiteral(f"{type_name(type(value))} with {type_name(type(zone))}")
         value = value.replace(tzinfo=datetime.timezone.utc)  # noqa: UP017 - Python 3.10
-    return repr(value).replace("'", '"')
+    return repr(value)
 
 
 def argue(call: Call, place: "tuple[str, str]") -> "dict[str, Any]":

@@ -1,19 +1,53 @@
 """Tests written from failures: they run, they are right, they fail where they should, and pass review."""
 
+import ast
+import builtins
 import os
+import random
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 from uuid import UUID
 
 import pytest
 
 from devkit.errors import UsageError
 from devkit.model.failure import Failure
+from devkit.replay.harmless import is_test
 from devkit.replay.totest import source, write_test
-from tests.unit.replay.failures import ID, failure, outcome
+from tests.unit.replay.failures import ID, failure, frame, outcome
+
+# What would run if it got into a test as code, in all that a name, a text or a value may be taken for.
+RUNS = "evil()"
+AROUND = (
+    "{}", "x\n{}", "x\r{}", "x\u2028{}", "\x0c{}", "\0{}", "\udc80{}", "\u202e{}", "# {}", "x; {}", "x)\n{}\n(",
+    '"""\n{}\n"""', "'''\n{}\n'''", '" + {} + "', "' + {} + '", "\\\"\n{}", "x as y\n{}", "*, {}", "not {}", "@{}",
+    "{{{}}}", "[{}][0]", "lambda: {}", "x[{}]", "f'{{{}}}'", "(x := {})", "x if {} else y", "x.{}", "x=1, y={}",
+    "Decimal({})", "UUID(**{})", "datetime.{}",
+)  # fmt: skip
+BROKEN = (
+    "",
+    " ",
+    ".",
+    "class",
+    "a..b",
+    "ﬁnd",
+    "²",
+    "x\0",
+    "\udc80",
+    "x\n",
+    "__debug__",
+    "*",
+    '"',
+    "'",
+    "\\",
+    "é",
+    "None",
+)
 
 RUFF = Path(sys.executable).with_name("ruff")
 
@@ -174,8 +208,8 @@ WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any], Failure]] = {
         failure(),
     ),
     "passes with an UUID": (
-        literals("echo", "__import__('uuid').UUID(int=5)"),
-        outcome(state="SUCCESS", result_literal=f"[UUID('{UUID(int=5)}')][0]"), failure(),
+        literals("echo", f"UUID('{UUID(int=5)}')"),
+        outcome(state="SUCCESS", result_literal=f"UUID('{UUID(int=5)}')"), failure(),
     ),
     "passes with an enum": (
         literals("echo", "1"), outcome(state="SUCCESS", result="<Kind.ONE>", result_literal="Kind.ONE"), failure(),
@@ -318,3 +352,101 @@ def test_secrets_are_written_only_when_asked_for(tmp_path: Path) -> None:
 
     write_test(given, FAILED, failure(), path, with_secrets=True)
     assert "hunter2" in path.read_text()
+
+
+def hostile(chance: random.Random) -> str:
+    """A text for any place."""
+    if chance.random() < 0.2:
+        return chance.choice(BROKEN)
+    text = RUNS
+    for _ in range(chance.randint(1, 2)):
+        text = chance.choice(AROUND).replace("{}", text)
+    return chance.choice(["", "shop.", "celery.exceptions.", "celery.exceptions.Ignore"]) + text
+
+
+def some(chance: random.Random, usual: Any) -> Any:
+    """The usual value, or a hostile text in its place."""
+    return hostile(chance) if chance.random() < 0.15 else usual
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A shop's modules, in which each name is there; what has run that is to run nowhere."""
+    found: list[str] = []
+    monkeypatch.setattr(builtins, "evil", lambda: found.append("evil"), raising=False)
+    for name in ("shop", "shop.app", "shop.tasks"):
+        module = MagicMock(name=name, __path__=[])
+        monkeypatch.setitem(sys.modules, name, module)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_from_elsewhere_becomes_code(ran: list[str], seed: int) -> None:
+    chance, written = random.Random(seed), 0  # noqa: S311 - the same each time
+    for _ in range(150):
+        given = {
+            "module": some(chance, "shop.tasks"),
+            "name": some(chance, chance.choice(["divide", None])),
+            "app": [some(chance, "shop.app"), some(chance, "app")],
+            "task": some(chance, "shop.tasks.divide"),
+            "bound": chance.random() < 0.3,
+            "args": [some(chance, code) for code in ("10", "Decimal('1')", "{'a': [-1, None]}")],
+            "kwargs": {some(chance, "y"): some(chance, "datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc)")},
+            "imports": [some(chance, "import datetime"), some(chance, "from decimal import Decimal")],
+            "exception": {"module": some(chance, "builtins"), "name": some(chance, "ZeroDivisionError")},
+        }
+        name = f"{given['exception']['module']}.{given['exception']['name']}"
+        now = outcome(
+            state=chance.choice(["FAILURE", "SUCCESS", "IGNORED", "REJECTED"]),
+            exception=some(chance, chance.choice([name, "shop.tasks.Far", "celery.exceptions.Reject"])),
+            message=some(chance, "division by zero"),
+            result=some(chance, "2.5"),
+            result_literal=some(chance, "2.5"),
+        )
+        then = failure(
+            id=some(chance, ID),
+            task=some(chance, "shop.tasks.divide"),
+            exception=some(chance, "ZeroDivisionError"),
+            message=some(chance, "division by zero"),
+            revision=some(chance, "abc1234"),
+            names=(some(chance, "x"),),
+            limits=(f"masked when it was saved: {some(chance, 'token')}",),
+            frames=(frame(module=some(chance, "shop.tasks"), function=some(chance, "divide")),),
+        )
+        try:
+            text = source(given, now, then)
+        except UsageError:
+            continue
+        written += 1
+        tree = ast.parse(text)
+        docstring, *imports, test = tree.body
+        assert isinstance(docstring, ast.Expr), text
+        assert isinstance(test, ast.FunctionDef), text
+        assert all(isinstance(line, ast.Import | ast.ImportFrom) for line in imports), text
+        for node in ast.walk(tree):
+            assert "evil" not in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "")), text
+        text.encode()
+        code = compile(tree, "test", "exec")
+        with suppress(BaseException):  # of what it imports not all is there
+            names: dict[str, Any] = {}
+            exec(code, names)  # noqa: S102
+            names[test.name]()
+        assert not ran, text
+    assert written > 10
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "\nevil()\n", "\n\n@evil\ndef test_more() -> None:\n    pass\n", "    evil()\n", "    divide(evil)\n",
+        "    import os\n", "    divide(lambda: 1)\n", "    divide(f'{1}')\n", "    divide.delay()\n",
+        "    for x in ():\n        pass\n", "    divide.x = 1\n", "    pass\n    return\n",
+    ],
+)  # fmt: skip
+def test_a_file_that_does_more_is_found_out(added: str) -> None:
+    given = literals("divide", "10", "0", exception=ZERO)
+    text = source(given, FAILED, failure())
+    names, calls = {"divide", "pytest", "ZeroDivisionError"}, {"divide", "pytest.raises"}
+
+    assert is_test(text, names, calls)
+    assert not is_test(text + added, names, calls)

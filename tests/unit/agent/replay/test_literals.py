@@ -2,13 +2,15 @@
 
 import datetime
 import enum
+import io
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import TZPATH, ZoneInfo
 
 import pytest
 from celery import Celery, Task
@@ -26,6 +28,10 @@ class Colour(enum.Enum):
 class Size(enum.IntFlag):
     S = 1
     M = 2
+
+
+Odd = enum.Enum("Odd", ["or not", "class"])
+TIMES = next(file.read_bytes() for folder in TZPATH if (file := Path(folder, "Europe", "Berlin")).is_file())
 
 
 class Text(str):
@@ -82,6 +88,7 @@ def test_a_value_as_it_is_written(value: Any, code: str) -> None:
     "value",
     [
         {"x": [MOMENT.replace(tzinfo=ZoneInfo("Europe/Berlin")), Decimal("NaN") is None, UUID(int=3)]},
+        MOMENT.replace(tzinfo=datetime.timezone(datetime.timedelta(0), 'a" + str(no_such_name) + "')),
         [MOMENT.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=2))), {Colour.RED: b"\x00"}],
     ],
 )
@@ -106,6 +113,9 @@ def test_what_it_imports() -> None:
         ([{"x": Text("a")}], f"{__name__}.Text"),
         (Size.S | Size.M, "Size"),
         (enum.Enum("Made", "A").A, "Made"),  # type: ignore[attr-defined]
+        (Odd["or not"], "Odd"),
+        (Odd["class"], "Odd"),
+        (MOMENT.replace(tzinfo=ZoneInfo.from_file(io.BytesIO(TIMES))), "datetime.datetime with zoneinfo.ZoneInfo"),
         (MOMENT.replace(tzinfo=tzoffset("x", 3600)), "datetime.datetime with dateutil"),
         ([10**5000], "digits"),
         (endless(), "list without end"),
