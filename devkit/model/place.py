@@ -7,9 +7,8 @@ import re
 from dataclasses import replace
 
 from .failure import Failure
+from .own import is_library
 
-# What belongs to an interpreter is never the project's, however much its name looks like it.
-LIBRARY = re.compile(r"[/\\]((site|dist)-packages|lib(64)?[/\\]python[\d.]+)[/\\]")
 IN_TRACEBACK = re.compile(r'(?<=  File ")[^"\n]+(?=", line \d)')
 
 
@@ -18,7 +17,7 @@ def here(path: str, root: str) -> str:
 
     The path itself if it is a file here, a library's, or like none of the project's, or like several.
     """
-    if not os.path.isabs(path) or LIBRARY.search(path) or os.path.exists(path):
+    if not os.path.isabs(path) or is_library(path) or os.path.exists(path):
         return path
     parts = path.split("/")[1:]
     folders = [root, *_folders(root)]

@@ -13,6 +13,8 @@ from typing import Protocol
 
 from pathspec import GitIgnoreSpec
 
+from devkit.model.own import ENVIRONMENT, is_environment
+
 # Never looked into, whatever .gitignore says.
 IGNORED_FOLDERS = frozenset(
     {
@@ -20,7 +22,6 @@ IGNORED_FOLDERS = frozenset(
         ".mypy_cache", ".pytest_cache", ".ruff_cache", ".idea", ".vscode", ".devkit",
     }
 )  # fmt: skip
-VIRTUALENV = "pyvenv.cfg"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Tree:
         for path in dirty:
             if os.path.basename(path) == ".gitignore" and os.path.dirname(path) in self._inside:
                 self._ignore_anew(os.path.dirname(path))
-            if os.path.basename(path) == VIRTUALENV and os.path.dirname(path) not in self._roots:
+            if os.path.basename(path) in ENVIRONMENT and os.path.dirname(path) not in self._roots:
                 self._forget(os.path.dirname(path))
             if os.path.isdir(path):
                 if path in self._roots or (os.path.dirname(path) in self._inside and self._may_enter(path)):
@@ -134,7 +135,7 @@ class Tree:
     def _may_enter(self, folder: str) -> bool:
         """Whether a folder below a root is to be watched; folders on the way to it are known to be."""
         parent, name = os.path.split(folder)
-        if name in IGNORED_FOLDERS or os.path.exists(os.path.join(folder, VIRTUALENV)):
+        if name in IGNORED_FOLDERS or is_environment(folder):
             return False
         if os.path.islink(folder) and not self._may_follow(folder):
             return False

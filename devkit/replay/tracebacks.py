@@ -5,14 +5,11 @@ import unicodedata
 from difflib import SequenceMatcher
 from pathlib import Path
 
-DEVKIT = f"{Path(__file__).parents[1]}/"
+from devkit.model.own import is_own
+
 WIDE = 120
 TITLES = ("then", "now")
 _FILE = re.compile(r'^(?P<start>\s*(?:\| )?\s*File ")(?P<path>[^"]+)(?P<end>", line (?P<line>\d+)(?:, in .*)?)$')
-_LIBRARY = re.compile(
-    r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib(?:64)?[/\\](?:python3|pypy3)|^<frozen "
-    r"|[/\\](?:celery[/\\](?:app[/\\](?:trace|task|autoretry)|local)|billiard[/\\]pool)\.py$"
-)
 
 
 def side_by_side(original: str, new: str, width: int) -> list[str]:
@@ -36,7 +33,7 @@ def _own(lines: list[str]) -> list[str]:
     for line in lines:
         if found := _FILE.match(line):
             indent = len(found["start"]) - len('File "')
-            ours = not _LIBRARY.search(found["path"]) and not found["path"].startswith(DEVKIT)
+            ours = is_own(found["path"])
             own = own or ours
         elif line.strip() and not line.startswith(" " * (indent + 1)):
             ours = True  # what is no deeper than the frame is no part of it

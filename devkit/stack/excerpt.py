@@ -2,9 +2,9 @@
 
 import re
 
+from devkit.model.own import is_own
+
 _FRAME = re.compile(r'^( *)File "([^"]+)", line \d+')
-# Libraries, the standard library, the interpreter itself, devkit's launcher.
-_FOREIGN = re.compile(r"/site-packages/|/lib/python3|^<frozen |/devkit/agent/")
 
 
 def excerpt(text: str, lines: int) -> str:
@@ -18,7 +18,7 @@ def excerpt(text: str, lines: int) -> str:
     indent = 0
     for line in text.splitlines():
         if frame := _FRAME.match(line):
-            foreign = bool(_FOREIGN.search(frame[2]))
+            foreign = not is_own(frame[2])
             found_own |= not foreign
             indent = len(frame[1])
         elif not line.startswith(" " * (indent + 1)):

@@ -8,6 +8,7 @@ import traceback
 from difflib import get_close_matches
 from typing import Any
 
+from ...model.own import is_own
 from .routes import take_routes
 
 
@@ -55,10 +56,9 @@ def load_app(module: str, attribute: str) -> Any:
 
 def _own_frames(error: BaseException) -> dict[str, Any]:
     """The error's traceback, cut to the frames of the project's own code (all of it, where there is none)."""
-    here = os.getcwd() + os.sep
     whole = traceback.TracebackException.from_exception(error)
     others = [frame for frame in whole.stack if os.path.dirname(os.path.dirname(__file__)) not in frame.filename]
-    own = [frame for frame in others if frame.filename.startswith(here) and "site-packages" not in frame.filename]
+    own = [frame for frame in others if is_own(frame.filename, os.getcwd())]
     # A syntax error names its file itself; what led there is the import system.
     whole.stack = traceback.StackSummary.from_list(own or ([] if isinstance(error, SyntaxError) else others))
     whole.__cause__ = whole.__context__ = None

@@ -198,7 +198,7 @@ class Debugger(pdb.Pdb):
 
     def interaction(self, frame: "FrameType | None", traceback: Any) -> None:
         if frame is None:
-            while traceback.tb_next and not _is_own(traceback.tb_frame):
+            while traceback.tb_next and _runs_tasks(traceback.tb_frame):
                 traceback = traceback.tb_next  # Celery's frames that called the task
         again = True
         while again:
@@ -377,8 +377,8 @@ def bottom_of(frame: FrameType) -> "FrameType | None":
     return next((one for one in chain[runner or 0 :] if not _module(one).startswith(begins)), None)
 
 
-def _is_own(frame: FrameType) -> bool:
-    return not _module(frame).startswith(TASK_RUNNERS)
+def _runs_tasks(frame: FrameType) -> bool:
+    return _module(frame).startswith(TASK_RUNNERS)
 
 
 def _module(frame: FrameType) -> str:

@@ -14,30 +14,16 @@ import sysconfig
 from contextlib import suppress
 from typing import Any
 
-_folders = {
-    *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    *site.getsitepackages(),
-    site.getusersitepackages(),
-    *(
-        os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), name)
-        for name in ("agent", "store", "model")
-    ),
-}
-# A folder may be reached by a link, and a module's file be named either way.
-FOREIGN_FOLDERS = tuple({path + os.sep for folder in _folders for path in (folder, os.path.realpath(folder))})
+from ...model import own
 
 # Beside the file of what was learned: the module that is being imported.
 TRYING = ".trying"
 
 
 def is_own(module: Any) -> bool:
-    """Whether a module is the project's code: neither installed, nor Python's, nor the agent's."""
+    """Whether a module is the project's own code."""
     file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or file.startswith(("<", *FOREIGN_FOLDERS)):
-        return False
-    # A .pth file may lead to the packages of another interpreter.
-    installed = any(f"{os.sep}{name}{os.sep}" in file for name in ("site-packages", "dist-packages"))
-    return not installed and not os.path.realpath(file).startswith(FOREIGN_FOLDERS)
+    return isinstance(file, str) and own.is_own(file, os.getcwd())
 
 
 class Preload:
@@ -143,8 +129,8 @@ def _unfit(before: "tuple[int, int, int]", after: "tuple[int, int, int]") -> str
         return "it starts a thread"
     if after[1] > before[1]:
         return "it opens a socket"
-    own = [name for name, module in list(sys.modules.items())[before[2] :] if is_own(module)]
-    return f"it imports {own[0]}" if own else ""
+    ours = [name for name, module in list(sys.modules.items())[before[2] :] if is_own(module)]
+    return f"it imports {ours[0]}" if ours else ""
 
 
 def installed_folders() -> "list[str]":

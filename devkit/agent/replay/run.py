@@ -178,8 +178,7 @@ class _Ending:
             post_mortem(error, self._is_own)
 
     def _is_own(self, frame: FrameType) -> bool:
-        module = str(frame.f_globals.get("__name__", ""))
-        return is_own(frame.f_code.co_filename, os.getcwd()) or module.partition(".")[0] == self._package
+        return is_own(frame, os.getcwd(), self._package)
 
 
 def _outcome(state: str, **values: Any) -> "dict[str, Any]":

@@ -60,8 +60,8 @@ def name_of(meta: "dict[str, Any]") -> str:
 
 def failure_of(app: Any, backend: Any, meta: "dict[str, Any]") -> Failure:
     """Raises anything for what Celery did not write."""
-    told = read_traceback(_text(meta, "traceback"))
     name = name_of(meta)
+    told = read_traceback(_text(meta, "traceback"), type(app.tasks.get(name)).__module__)
     exception, message = _raised(meta, told)
     stamped = [key for key in meta.get("stamped_headers") or () if key in meta]
     headers = {

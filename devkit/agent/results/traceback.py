@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 from ...model.failure import Frame
-from ...model.place import here
+from ...model.own import is_own
 
 # Between the exceptions of one traceback; the last one is the one that was raised.
 _NEXT = re.compile(
@@ -24,14 +24,14 @@ class Traceback(NamedTuple):
     message: str
 
 
-def read_traceback(text: str) -> Traceback:
-    """Of any text; where Python did not write it there may be nothing to find."""
+def read_traceback(text: str, package: str = "") -> Traceback:
+    """Of any text; where Python did not write it there may be nothing to find. `package` is the task's."""
     lines = _NEXT.split(text.strip("\n"))[-1].split("\n")
     inside = iter(range(1 if lines[0].startswith("Traceback") else 0, len(lines)))
     # All that belongs to the frames is indented, and the exception's own line is not.
     end = next((at for at in inside if not lines[at].startswith("  ")), len(lines))
     frames = [
-        _frame(found, lines[at + 1] if at + 1 < end else "")
+        _frame(found, lines[at + 1] if at + 1 < end else "", package)
         for at, found in ((at, _FRAME.fullmatch(lines[at])) for at in range(end))
         if found
     ]
@@ -39,7 +39,7 @@ def read_traceback(text: str) -> Traceback:
     return Traceback(tuple(frames), raised[1] if raised else "", (raised[2] or "") if raised else "")
 
 
-def _frame(found: "re.Match[str]", below: str) -> Frame:
+def _frame(found: "re.Match[str]", below: str, package: str) -> Frame:
     file = found[1]
     return Frame(
         file=file,
@@ -47,5 +47,5 @@ def _frame(found: "re.Match[str]", below: str) -> Frame:
         function=found[3],
         module="",
         source="" if _FRAME.fullmatch(below) else below.strip(),
-        own=here(file, os.getcwd()).startswith(os.getcwd() + os.sep) and "site-packages" not in file,
+        own=is_own(file, os.getcwd(), package),
     )

@@ -2,7 +2,6 @@
 
 import linecache
 import os
-import sysconfig
 import traceback
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
@@ -11,6 +10,7 @@ import billiard
 import celery
 import kombu
 
+from ...model import own
 from ...model.failure import Frame
 from .values import MASK, is_secret, short
 
@@ -20,18 +20,16 @@ LONGEST_VALUE = 200
 MOST_TEXT = 8000  # characters of locals in all
 LONGEST_MESSAGE = 4000
 LONGEST_TRACEBACK = 20_000
-INSTALLED = ("site-packages", "dist-packages")
-LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
 TITLE, FRAME = "Traceback (most recent call last):\n", '  File "'
 CELERY_FRAMES = tuple(FRAME + os.path.dirname(str(package.__file__)) + os.sep for package in (celery, kombu, billiard))
-CELERY = ("celery", "kombu", "billiard", "vine", "amqp", "devkit", "_devkit")
+CELERY = (*own.CELERY, "devkit", "_devkit")
 
 
 def describe(error: BaseException, root: str, package: str = "", *, text: bool = True) -> "dict[str, Any]":
     """{"exception", "message", "traceback", "frames"}: JSON values, the innermost frame last.
 
-    The project's own code is what lies under `root`, or belongs to the top-level `package` of the task. Without `text`
-    the traceback is empty: Celery makes one, too, and it takes longer than all the rest (`without_celery`).
+    `root` is the project's folder, `package` the task's (`own.is_own`). Without `text` the traceback is empty: Celery
+    makes one, too, and it takes longer than all the rest (`without_celery`).
     """
     start = _beyond_celery(error.__traceback__)
     return _described(error, _text(error, start) if text else "", start, root, package)
@@ -65,10 +63,10 @@ def _described(error: BaseException, text: str, start: Any, root: str, package: 
     cut = frames if len(frames) <= FIRST_FRAMES + LAST_FRAMES else [*frames[:FIRST_FRAMES], *frames[-LAST_FRAMES:]]
     found, room = [], MOST_TEXT
     for frame, line in reversed(cut):  # the innermost has the most to tell
-        own = is_own(frame.f_code.co_filename, root) or (package not in ("", *CELERY) and _top(frame) == package)
-        values = _locals(frame, room) if own else {}
+        ours = is_own(frame, root, package)
+        values = _locals(frame, room) if ours else {}
         room -= sum(len(name) + len(text) for name, text in values.items())
-        found.append(_frame(frame, line, own, values))
+        found.append(_frame(frame, line, ours, values))
     return {
         "exception": type_name(type(error)),
         "message": message(error),
@@ -91,10 +89,9 @@ def message(error: BaseException) -> str:
         return f"<its message cannot be had: {type_name(type(failed))}>"
 
 
-def is_own(file: str, root: str) -> bool:
-    """Whether a file is of the project's own code."""
-    inside = file.startswith(os.path.join(root, "")) and not file.startswith(LIBRARY)
-    return inside and not any(f"{os.sep}{folder}{os.sep}" in file for folder in INSTALLED)
+def is_own(frame: FrameType, root: str, package: str) -> bool:
+    """Whether a frame is of the project's own code."""
+    return _top(frame) not in CELERY and own.is_own(frame.f_code.co_filename, root, package)
 
 
 def _text(error: BaseException, start: "TracebackType | None") -> str:
@@ -125,12 +122,12 @@ def _frames(start: "TracebackType | None") -> "list[tuple[FrameType, int]]":
     return found
 
 
-def _frame(frame: FrameType, line: int, own: bool, values: "dict[str, str]") -> "dict[str, Any]":
+def _frame(frame: FrameType, line: int, ours: bool, values: "dict[str, str]") -> "dict[str, Any]":
     code = frame.f_code
     function = getattr(code, "co_qualname", code.co_name)  # from Python 3.11 on
     module = str(frame.f_globals.get("__name__", ""))
     source = linecache.getline(code.co_filename, line).strip()[:LONGEST_VALUE]
-    return vars(Frame(code.co_filename, line, function, module, source, own, values))
+    return vars(Frame(code.co_filename, line, function, module, source, ours, values))
 
 
 def _top(frame: FrameType) -> str:

@@ -12,6 +12,7 @@ from devkit.cli.failures.table import masked, masked_arguments
 from devkit.cli.text import clock, columns, fit, iso, plain, when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure, Frame
+from devkit.model.own import within
 from devkit.model.secret import MASK
 
 AROUND = 2
@@ -152,10 +153,7 @@ class Sheet:
             yield "\n".join(map(self._paint.dim, plain(text[:end].strip(), lines=True).splitlines()))
 
     def _foreign(self, frame: Frame) -> str:
-        path = frame.file.rpartition("/site-packages/")[2]
-        if path == frame.file:
-            path = frame.file.rpartition("/lib/python")[2].partition("/")[2] or frame.file
-        return self._paint.dim(self._cut(plain(f"{INDENT}{path}:{frame.line} in {frame.function}")))
+        return self._paint.dim(self._cut(plain(f"{INDENT}{within(frame.file)}:{frame.line} in {frame.function}")))
 
     def _own(self, frame: Frame) -> str:
         source, changed = _source(frame, self._root)

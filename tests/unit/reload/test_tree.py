@@ -95,8 +95,9 @@ def test_ignored_folders_are_never_entered(project: Project, name: str) -> None:
     assert project.watched() == [".", "pkg"]
 
 
-def test_a_virtualenv_is_never_entered_whatever_its_name(project: Project) -> None:
-    project.write("a.py", "python-for-us/pyvenv.cfg", "python-for-us/lib/site-packages/b.py")
+@pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta/history"])
+def test_an_environment_is_never_entered_whatever_its_name(project: Project, mark: str) -> None:
+    project.write("a.py", f"python-for-us/{mark}", "python-for-us/lib/site-packages/b.py")
     project.look()
 
     assert project.watched() == ["."]
@@ -488,13 +489,14 @@ def test_a_nearer_gitignore_takes_back_what_one_above_it_names(project: Project)
     assert project.watched() == [".", "src", "src/build"]
 
 
-def test_a_virtualenv_that_is_made_meanwhile_is_left_alone(project: Project) -> None:
+@pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta/history"])
+def test_an_environment_that_is_made_meanwhile_is_left_alone(project: Project, mark: str) -> None:
     project.look()
     project.write("env/lib/site-packages/README.txt")  # python -m venv makes the folders first
     project.changes("env")
-    project.write("env/pyvenv.cfg", "env/lib/site-packages/pip/a.py")
+    project.write(f"env/{mark}", "env/lib/site-packages/pip/a.py")
 
-    assert project.changes("env/pyvenv.cfg", "env/lib/site-packages/pip") == []
+    assert project.changes(f"env/{mark.partition('/')[0]}", "env/lib/site-packages/pip") == []
 
 
 def test_a_gitignore_that_changes_counts_from_then_on(project: Project) -> None:

@@ -19,8 +19,7 @@ from devkit.agent.fork.preload import Preload, installed_folders, is_own, thread
 DRIVER = """
 import json, os, sys
 from devkit.agent.fork import preload
-learned, installed, never = sys.argv[1:]
-preload.FOREIGN_FOLDERS += (installed + os.sep,)
+learned, never = sys.argv[1:]
 ahead = preload.Preload(learned, frozenset(never.split(",")))
 unfit = {}
 while missing := ahead.missing():
@@ -67,7 +66,7 @@ class Machine:
         known = json.loads(self.learned.read_text())["modules"]
         path = os.pathsep.join(map(str, (self.installed, self.project)))
         done = subprocess.run(
-            [sys.executable, "-c", DRIVER, str(self.learned), str(self.installed), never],
+            [sys.executable, "-c", DRIVER, str(self.learned), never],
             env={**os.environ, "PYTHONPATH": path},
             input=",".join(known),
             capture_output=True,
@@ -86,7 +85,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    machine = Machine(tmp_path / "installed", tmp_path / "project", tmp_path / "worker.json")
+    machine = Machine(tmp_path / "site-packages", tmp_path / "project", tmp_path / "worker.json")
     machine.installed.mkdir()
     machine.project.mkdir()
     (machine.project / "shop.py").write_text("")
@@ -190,8 +189,7 @@ def test_a_module_that_ends_the_process_is_left_out_the_next_time(machine: Machi
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> dict[str, types.ModuleType]:
-    """What counts as imported; the folder of installed packages counts as such."""
-    monkeypatch.setattr(preload, "FOREIGN_FOLDERS", (f"{machine.installed}{os.sep}",))
+    """What counts as imported."""
     modules: dict[str, types.ModuleType] = {}
     monkeypatch.setattr(sys, "modules", modules)
     return modules
@@ -303,7 +301,7 @@ def test_whose_code_a_module_is(machine: Machine) -> None:
 def test_a_package_that_is_installed_by_a_link_is_not_the_projects(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preload, "FOREIGN_FOLDERS", (f"{machine.installed}{os.sep}",))
+    monkeypatch.chdir(machine.project)
     machine.write(one=SOUND)
     (machine.project / "link").symlink_to(machine.installed)
 

@@ -13,7 +13,7 @@ from celery.app.trace import build_tracer
 
 from devkit.agent import calls
 from devkit.agent.calls import describe_failures
-from devkit.agent.tell.errors import CELERY, describe, describe_passed_on, is_own, type_name, without_celery
+from devkit.agent.tell.errors import CELERY, describe, describe_passed_on, type_name, without_celery
 
 HERE = str(Path(__file__).parent)
 
@@ -151,15 +151,6 @@ def test_types_are_named_as_tracebacks_name_them() -> None:
     assert type_name(ValueError) == "ValueError"
     assert type_name(OddError) == f"{__name__}.OddError"
     assert type_name(type("Mine", (Exception,), {"__module__": "__main__"})) == "Mine"
-
-
-def test_own_is_what_lies_in_the_project_and_was_not_installed_there() -> None:
-    assert is_own("/shop/tasks.py", "/shop")
-    assert is_own("/app/tasks.py", "/")
-    assert not is_own("/shopping/tasks.py", "/shop")
-    assert not is_own("/shop/.venv/lib/python3.11/site-packages/x.py", "/shop")
-    assert not is_own("<string>", "/shop")
-    assert not is_own(json.__file__, "/")
 
 
 def passed_on(error: Exception) -> ExceptionInfo:
