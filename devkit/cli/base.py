@@ -61,9 +61,9 @@ class Project:
 
     def __init__(self, given: Globals, **flags: Any) -> None:
         """`flags` are the options given on the command line; those that are None were not."""
+        from devkit.services.alone import find_paths
         from devkit.settings.load import load
-        from devkit.settings.paths import paths_for
 
         start = Path(given.directory or ".")
         self.settings = load(start, {key: value for key, value in flags.items() if value is not None}, os.environ)
-        self.paths = paths_for(self.settings.root, self.settings.options.data_dir, os.environ)
+        self.paths = find_paths(self.settings, os.environ)

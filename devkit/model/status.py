@@ -1,10 +1,14 @@
 """What a running stack tells about itself: the value behind `devkit status`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from devkit.errors import DevkitError
 
+# The variables that a stack gives to its services, and to devkit's other commands, whose environment no other enters.
+HANDED_OUT = frozenset(
+    ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND")
+)
 State = Literal["starting", "ready", "reloading", "failed", "stopped"]
 
 
@@ -25,14 +29,14 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class StackStatus:
-    """One project's stack. `environ` holds what the services got beyond the user's environment."""
+    """One project's stack. `environ` holds what the services got beyond the user's environment: only `HANDED_OUT`."""
 
     project: str
     pid: int | None
     uptime_s: float | None
     services: tuple[ServiceStatus, ...]
     tasks: tuple[str, ...] = ()
-    environ: dict[str, str] | None = None
+    environ: dict[str, str] = field(default_factory=dict)
 
     def to_wire(self) -> dict[str, Any]:
         """As JSON values, for the control socket."""
@@ -43,10 +47,16 @@ class StackStatus:
         """Raises DevkitError for the status of a stack of another version."""
         try:
             services = tuple(ServiceStatus(**service) for service in data["services"])
-            return cls(**{**data, "services": services, "tasks": tuple(data["tasks"])})
-        except (KeyError, TypeError) as error:
+            found = cls(**{**data, "services": services, "tasks": tuple(data["tasks"])})
+            told = found.environ.keys() - HANDED_OUT
+            if told or not all(isinstance(text, str) for text in (*found.tasks, *found.environ.values())):
+                raise ValueError(f"it hands out {', '.join(sorted(told)) or 'what is no text'}")
+            return found
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DevkitError(
-                "the stack that runs is of another version of devkit", mend=["stop it: devkit down"]
+                "the stack that runs is of another version of devkit",
+                looked=[f"what it tells: {error}"],
+                mend=["stop it: devkit down"],
             ) from error
 
     def to_json(self) -> dict[str, Any]:

@@ -1,11 +1,21 @@
 """One stack per project: whoever starts one holds the project's lock for as long as it runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from devkit.errors import DevkitError
-from devkit.settings.paths import Paths, make_data, make_private
+from devkit.model.private import check_data, check_runtime, make_runtime
+from devkit.settings.load import Settings
+from devkit.settings.paths import Paths, make_data, paths_for
 from devkit.stack import lock
+
+
+def find_paths(settings: Settings, environ: Mapping[str, str]) -> Paths:
+    """The project's folders. Raises DevkitError for those that are not this user's."""
+    paths = paths_for(settings.root, settings.options.data_dir, environ)
+    check_data(paths.data, settings.root)
+    check_runtime(paths.runtime)
+    return paths
 
 
 @contextmanager
@@ -15,7 +25,7 @@ def only_stack(paths: Paths) -> Iterator[list[str]]:
     Raises DevkitError where a stack of the project runs already.
     """
     make_data(paths)
-    make_private(paths.runtime)
+    make_runtime(paths.runtime)
     held = lock.StackLock(paths.runtime)
     if not held.acquire():
         raise DevkitError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from devkit.errors import UsageError, did_you_mean
+from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.settings.options import Options, check_of, environment_name, known
 
 
@@ -81,9 +81,20 @@ class Settings:
 
 
 def find_root(start: Path) -> Path:
-    """The project's folder: the nearest from `start` upwards with a pyproject.toml, else `start` itself."""
+    """The project's folder: the nearest from `start` upwards with a pyproject.toml, else `start` itself.
+
+    Raises DevkitError where one above is of another user: in /tmp anyone may make one, and it says which code to run.
+    """
     start = start.resolve()
-    return next((folder for folder in (start, *start.parents) if (folder / "pyproject.toml").is_file()), start)
+    found = next((folder for folder in (start, *start.parents) if (folder / "pyproject.toml").is_file()), start)
+    if found != start:
+        owner = (found / "pyproject.toml").stat().st_uid
+        if owner not in (0, os.getuid(), start.stat().st_uid):
+            raise DevkitError(
+                f"{found / 'pyproject.toml'} belongs to somebody else (uid {owner})",
+                mend=[f"if you trust them with your account: devkit -C {found} …", "else make one here: devkit init"],
+            )
+    return found
 
 
 def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +48,7 @@ class Paths:
 def paths_for(root: Path, data_dir: str, environ: Mapping[str, str]) -> Paths:
     """The project's folders; nothing is created. `data_dir` may be absolute or relative to `root`."""
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
-    homes = [Path(tempfile.gettempdir()) / f"devkit-{os.getuid()}", Path("/tmp") / f"devkit-{os.getuid()}"]  # noqa: S108 - make_private checks who owns it
+    homes = [Path(tempfile.gettempdir()) / f"devkit-{os.getuid()}", Path("/tmp") / f"devkit-{os.getuid()}"]  # noqa: S108 - devkit.model.private checks who owns it
     if environ.get("XDG_RUNTIME_DIR"):
         homes.insert(0, Path(environ["XDG_RUNTIME_DIR"]) / "devkit")
     # A folder too deep for a socket's address is passed over, not an error: /tmp always fits.
@@ -61,7 +60,11 @@ def make_data(paths: Paths) -> None:
     """Create the data folder, which ignores itself in git. Raises DevkitError where that is not possible."""
     try:
         if not paths.data.exists():
-            paths.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # another devkit may start at this moment
+            try:
+                paths.data.mkdir(mode=0o700, parents=True)
+            except FileExistsError:  # another devkit starts at this moment; or another user's process
+                if paths.data.lstat().st_uid != os.getuid():
+                    raise
             (paths.data / ".gitignore").write_text("*\n")
         paths.logs.mkdir(mode=0o700, exist_ok=True)
         if not os.access(paths.logs, os.W_OK):
@@ -73,26 +76,4 @@ def make_data(paths: Paths) -> None:
                 "make the project's folder writable",
                 "or keep the data elsewhere: DEVKIT_DATA_DIR=/some/folder",
             ],
-        ) from error
-
-
-def make_private(folder: Path) -> None:
-    """Create the runtime `folder` for this user alone (0700).
-
-    Raises DevkitError when somebody else owns it: under a shared temp folder anyone may have made it first.
-    """
-    try:
-        for part in (folder.parent, folder):
-            part.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = part.lstat()
-            if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
-                raise DevkitError(
-                    f"{part} belongs to somebody else",
-                    mend=["remove it, or set XDG_RUNTIME_DIR to a folder of yours"],
-                )
-            part.chmod(0o700)
-    except OSError as error:
-        raise DevkitError(
-            f"cannot make {folder}: {error.strerror}",
-            mend=["set XDG_RUNTIME_DIR to a folder that you can write to"],
         ) from error

@@ -1,7 +1,6 @@
 """The control socket: how `status`, `down` and `restart` reach the stack that runs.
 
-One request and one answer a connection, each a line of JSON. The socket lies in a folder that only its user can
-enter.
+One request and one answer a connection, each a line of JSON, between processes of one user.
 """
 
 import json
@@ -12,6 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
+from devkit.model.peer import is_another_user, listen
+from devkit.model.private import connect
 from devkit.stack.messages import Asked, Taker
 
 ANSWER_TIMEOUT_S = 5.0
@@ -24,11 +25,7 @@ class ControlServer:
     def __init__(self, path: Path, inbox: Taker) -> None:
         self._path = path
         self._inbox = inbox
-        path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(str(path))
-        path.chmod(0o600)
-        self._socket.listen(128)
+        self._socket = listen(str(path))
         Thread(target=self._listen, name="control", daemon=True).start()
 
     def close(self) -> None:
@@ -45,6 +42,8 @@ class ControlServer:
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(ANSWER_TIMEOUT_S)
         with suppress(OSError, ValueError, Empty), connection, connection.makefile("rb") as lines:
+            if is_another_user(connection):
+                return
             request = json.loads(lines.readline(LONGEST_REQUEST))
             reply: SimpleQueue[dict[str, Any]] = SimpleQueue()
             self._inbox.put(Asked(request, reply))
@@ -52,11 +51,12 @@ class ControlServer:
 
 
 def ask(path: Path, **request: Any) -> dict[str, Any] | None:
-    """The running stack's answer to a request, or None where no stack answers."""
+    """The running stack's answer to a request, or None where no stack answers.
+
+    Raises DevkitError where it would be another user who answers.
+    """
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(ANSWER_TIMEOUT_S)
-            connection.connect(str(path))
+        with connect(path, ANSWER_TIMEOUT_S) as connection:
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 answer: dict[str, Any] = json.loads(lines.readline())

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from devkit.errors import DevkitError
+from devkit.model.private import make_runtime
 
 HOST = "127.0.0.1"
 
@@ -48,9 +49,9 @@ class Reservations:
 
     def _reserve(self, port: int) -> bool:
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_runtime(self._folder)
             fd = os.open(self._folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError:
+        except (OSError, DevkitError):
             return True  # somebody else's folder, a full disk: then only what listens counts
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

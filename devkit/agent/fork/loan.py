@@ -15,6 +15,8 @@ import traceback
 from contextlib import suppress
 from typing import Any
 
+from ...model.peer import is_another_user, listen
+
 FDS = 5
 PATIENCE_S = 1.0
 CHUNK = 65536
@@ -26,11 +28,7 @@ class Loans:
 
     def __init__(self, path: str) -> None:
         """Raises OSError."""
-        with suppress(FileNotFoundError):  # of a worker that was killed, or that runs beside this one
-            os.unlink(path)
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(path)
-        self._socket.listen()
+        self._socket = listen(path)
         self.fd = self._socket.fileno()
         self._out: dict[int, socket.socket] = {}
 
@@ -40,6 +38,8 @@ class Loans:
         fds: list[int] = []
         try:
             connection.settimeout(PATIENCE_S)
+            if is_another_user(connection):
+                raise ValueError("not for others")
             data, fds, _, _ = socket.recv_fds(connection, CHUNK, FDS)
             while not data.endswith(b"\n"):
                 if not (chunk := connection.recv(CHUNK)):

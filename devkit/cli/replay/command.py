@@ -44,8 +44,16 @@ def replay(given: Globals, /, **options: Any) -> int:
     """
     from devkit.cli.replay.request import Request
     from devkit.cli.replay.steps import Replaying
+    from devkit.errors import DevkitError, UsageError
+    from devkit.services.replay.replayer import CannotReplay
 
     flags = {key: options.pop(key) for key in ("celery", "broker", "result_backend")}
     request = Request(**options)
     request.check_together()
-    return Replaying(Project(given, **flags), request).run()
+    try:
+        project = Project(given, **flags)
+    except UsageError:
+        raise
+    except DevkitError as error:  # of the code nothing is known: a bisect is to skip the commit
+        raise CannotReplay(error.what, looked=error.looked, mend=error.mend) from error
+    return Replaying(project, request).run()

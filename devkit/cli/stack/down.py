@@ -21,13 +21,13 @@ POLL_S = 0.05
 def down(given: Globals) -> int:
     """Stop the stack and wait until it is gone."""
     from devkit.cli.console import say
+    from devkit.model.private import make_runtime
     from devkit.services.compose.found import end_composed
-    from devkit.settings.paths import make_private
     from devkit.stack import lock
 
     project = Project(given)
     paths = project.paths
-    make_private(paths.runtime)
+    make_runtime(paths.runtime)
     only_one = lock.StackLock(paths.runtime)
     left, stopped, in_containers = [], False, False
     if only_one.acquire():

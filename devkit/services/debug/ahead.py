@@ -4,6 +4,7 @@ Most often there is one paused task, and it is the one that is meant. It is not 
 """
 
 import json
+import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -29,7 +30,8 @@ def begin(arguments: Sequence[str], make: Callable[[Exec], Pipe] = Pipe) -> None
         return
     here = Path.cwd()
     folder = next((path / SESSIONS for path in (here, *here.parents) if (path / SESSIONS).is_dir()), None)
-    containers = set(_containers(folder)) if folder else set()
+    # What another user wrote into a folder above begins nothing.
+    containers = set(_containers(folder)) if folder and folder.stat().st_uid == os.getuid() else set()
     if len(containers) == 1 and len(container := containers.pop()) == ID_LENGTH:
         with suppress(UnreachableError):
             _begun = make(InContainer(container, container[:SHORT_ID]))

@@ -48,7 +48,7 @@ def find_target(settings: Settings, paths: Paths) -> Target:
     options = settings.options
     app = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
     answer = ask(paths.socket, ask="status")
-    late = (StackStatus.from_wire(answer).environ or {}) if answer else {}
+    late = StackStatus.from_wire(answer).environ if answer else {}
     asked = asked_for(settings, running=bool(answer)).environ()
     python = find_python(settings.root, options.python, settings.environ)
     routes = None

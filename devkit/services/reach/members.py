@@ -47,7 +47,7 @@ class Containers:
 
 
 def find_stack(settings: Settings, paths: Paths) -> Containers | None:
-    """The containers, if no stack of the project's runs on this machine itself. Raises nothing.
+    """The containers, if no stack of the project's runs on this machine itself.
 
     Docker is not asked where there is no compose file.
     """

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from devkit.errors import DevkitError, UsageError
 from devkit.model.container import in_container
+from devkit.model.private import make_runtime
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths, make_data, make_private
+from devkit.settings.paths import Paths, make_data
 
 
 class ReadyFile:
@@ -46,7 +47,7 @@ def with_data(
     except DevkitError as error:
         if not in_container():
             raise
-        make_private(paths.runtime)
+        make_runtime(paths.runtime)
         own = replace(paths, data=paths.runtime / "data")
         make_data(own)
         notice(f"{error.what}; data is in {own.data}, where only this container sees it")

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
+from devkit.model.private import make_runtime
 from devkit.model.rdb import DEBUG_FOLDER
 from devkit.reload.handover import Handover
 from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
@@ -25,7 +26,7 @@ from devkit.services.signals import signals_into
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
-from devkit.settings.paths import Paths, make_private
+from devkit.settings.paths import Paths
 from devkit.stack.restarts import Restarts
 from devkit.stack.supervisor import describe_exit
 from devkit.store.sessions import PAUSED, Sessions
@@ -200,7 +201,7 @@ class _Runner:
 def _address(paths: Paths) -> str:
     """Where the zygote may lend forks; empty where no folder is this user's alone."""
     try:
-        make_private(paths.runtime)
+        make_runtime(paths.runtime)
     except DevkitError:
         return ""
     return os.fspath(paths.loans)

@@ -6,10 +6,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
+from devkit.model.private import connect
 from devkit.services.commands import AGENT
 from devkit.services.project.target import Target
 
@@ -76,22 +77,21 @@ class Lent:
 
 
 def borrow(loans: Path, target: Target, fds: Sequence[int]) -> Lent | None:
-    """A fork of the zygote that lends there; `fds` are to be its standard streams, its orders and its answers."""
+    """A fork of the zygote that lends there; `fds` are to be its standard streams, its orders and its answers.
+
+    None where none is lent. Raises DevkitError where another user would lend one.
+    """
     argv = [target.app.module, target.app.attribute]
     order = {"python": target.python, "cwd": os.fspath(target.app.folder), "env": target.environ, "argv": argv}
     data = json.dumps(order).encode() + b"\n"
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(PATIENCE_S)
-    try:
-        if loans.parent.stat().st_uid != os.getuid():  # under a shared folder anyone may have made it
-            raise OSError(f"{loans.parent} belongs to somebody else")
-        connection.connect(os.fspath(loans))
+    with ExitStack() as at_failure, suppress(OSError, ValueError, KeyError):
+        connection = at_failure.enter_context(connect(loans, PATIENCE_S))
         sent = socket.send_fds(connection, [data], list(fds))
         connection.sendall(data[sent:])
-        return Lent(connection)
-    except (OSError, ValueError, KeyError):
-        connection.close()
-        return None
+        lent = Lent(connection)
+        at_failure.pop_all()
+        return lent
+    return None
 
 
 def start(target: Target, fds: Sequence[int]) -> ReplayProcess:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from devkit.errors import DevkitError
+from devkit.model.private import make_runtime
 from devkit.services.ports import Port
 from devkit.services.project.broker import OWNER_PROPERTY, masked
 from devkit.services.stack.project import StackProject
@@ -68,7 +69,7 @@ def find_rabbitmq_server(path: str) -> str | None:
 def _without_spaces(data: Path, runtime: Path) -> str:
     """Another way to the folder, since RabbitMQ's scripts take a path with a space for two."""
     link = runtime / "rabbitmq"
-    runtime.mkdir(parents=True, exist_ok=True)
+    make_runtime(runtime)
     link.unlink(missing_ok=True)
     link.symlink_to(data)
     return str(link)

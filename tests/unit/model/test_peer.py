@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from devkit.model import peer
-from devkit.model.peer import is_another_user
+from devkit.model.peer import is_another_user, listen
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc/net/tcp")
 CONNECTS = """
@@ -89,3 +90,39 @@ def test_where_the_system_does_not_tell(
         near, _ = connected(server, stack)
         table_is(error, monkeypatch)
         assert is_another_user(near) is refused
+
+
+# --- unix sockets ---
+
+CONNECTS_HERE = """
+import encodings.idna, os, socket, sys
+if os.getuid() != int(sys.argv[2]):
+    os.setuid(int(sys.argv[2]))
+one = socket.socket(socket.AF_UNIX)
+one.connect(sys.argv[1])
+sys.stdin.read()
+"""
+
+
+@needs_linux
+@pytest.mark.parametrize("user", [NOBODY, os.getuid()])
+def test_who_connects_to_a_unix_socket(short_folder: Path, user: int) -> None:
+    if os.getuid() and user == NOBODY:
+        pytest.skip("only root can start one")
+    path = short_folder / "x.sock"
+    short_folder.chmod(0o755)
+    with listen(str(path)) as server:
+        path.chmod(0o777)
+        server.settimeout(10)
+        command = [sys.executable, "-S", "-c", CONNECTS_HERE, str(path), str(user)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+            with server.accept()[0] as near:
+                assert is_another_user(near) == (user != os.getuid())
+            process.communicate()
+
+
+def test_both_ends_of_a_unix_socket_are_ours_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    for end in socket.socketpair():
+        with end:
+            assert not is_another_user(end)
+            monkeypatch.delattr(socket, "SO_PEERCRED", raising=False)  # not Linux: the modes have to do

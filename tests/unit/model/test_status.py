@@ -1,7 +1,11 @@
 """What a stack tells about itself, over the socket and as JSON."""
 
 import json
+from typing import Any
 
+import pytest
+
+from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus, StackStatus
 
 WORKER = ServiceStatus(
@@ -29,6 +33,32 @@ STACK = StackStatus(
 def test_a_status_comes_over_the_wire_as_it_was() -> None:
     for status in (STACK, StackStatus("/p", None, None, ())):
         assert StackStatus.from_wire(json.loads(json.dumps(status.to_wire()))) == status
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"environ": {"PYTHONPATH": "/tmp/x"}},
+        {"environ": {"CELERY_BROKER_URL": 1}},
+        {"environ": ["CELERY_BROKER_URL"]},
+        {"environ": None},
+        {"tasks": [1]},
+        {"tasks": None},
+        {"services": [{}]},
+        {"services": 1},
+        {"of": "another version"},
+    ],
+    ids=repr,
+)
+def test_what_no_stack_of_devkits_tells_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DevkitError, match="of another version"):
+        StackStatus.from_wire(STACK.to_wire() | wrong)
+
+
+@pytest.mark.parametrize("answer", [[], 1, None, "text", {}])
+def test_what_is_no_status_is_refused(answer: Any) -> None:
+    with pytest.raises(DevkitError, match="of another version"):
+        StackStatus.from_wire(answer)
 
 
 def test_the_json_document_has_the_keys_that_are_promised_and_no_others() -> None:

@@ -1,5 +1,6 @@
 """Settings and the place that each came from; and what is said of those that cannot be."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devkit.errors import UsageError
+from devkit.errors import DevkitError, UsageError
 from devkit.settings.load import BUILT_IN_SERVICES, ExtraService, Settings, find_root, load
 from devkit.settings.options import Options, known
 
@@ -373,6 +374,21 @@ def test_without_a_pyproject_the_root_is_the_folder_itself(tmp_path: Path) -> No
     (tmp_path / "pyproject.toml").mkdir()  # not a file: not one
 
     assert find_root(tmp_path) == tmp_path
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give a file away")
+def test_settings_of_another_user_in_a_folder_above_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    os.chown(tmp_path / "pyproject.toml", 12345, 12345)
+
+    with pytest.raises(DevkitError, match=f"{tmp_path / 'pyproject.toml'} belongs to somebody else"):
+        find_root(inner)
+
+    assert find_root(tmp_path) == tmp_path  # who is in that very folder means it
+    os.chown(inner, 12345, 12345)
+    assert find_root(inner) == tmp_path  # all of it is of one owner, and root works in it
 
 
 def test_settings_are_found_from_within_the_project(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where a stack's files go, and whose they have to be."""
+"""Where a stack's files go."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devkit.errors import DevkitError
-from devkit.settings.paths import SOCKET_PATH_BYTES, Paths, make_data, make_private, paths_for
+from devkit.settings.paths import SOCKET_PATH_BYTES, Paths, make_data, paths_for
 
 
 def mode(path: Path) -> int:
@@ -110,46 +110,3 @@ def test_data_cannot_lie_below_a_file(tmp_path: Path, place: str) -> None:
         make_data(Paths(tmp_path / place, tmp_path))
 
     assert "DEVKIT_DATA_DIR" in caught.value.mend[1]
-
-
-# --- the runtime folder ---
-
-
-def test_the_runtime_folder_is_the_users_alone(tmp_path: Path) -> None:
-    (tmp_path / "devkit").mkdir(mode=0o755)
-    folder = tmp_path / "devkit" / "project"
-
-    make_private(folder)
-    make_private(folder)
-
-    assert (mode(folder), mode(folder.parent)) == (0o700, 0o700)
-
-
-@pytest.mark.parametrize("part", ["devkit", "devkit/project"])
-def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / part).mkdir(parents=True)
-    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
-
-    with pytest.raises(DevkitError, match=f"{tmp_path / 'devkit'} belongs to somebody else"):
-        make_private(tmp_path / "devkit" / "project")
-
-
-@pytest.mark.parametrize("part", ["devkit", "devkit/project"])
-def test_a_link_is_refused(tmp_path: Path, part: str) -> None:
-    (tmp_path / "elsewhere").mkdir(mode=0o755)
-    (tmp_path / part).parent.mkdir(exist_ok=True)
-    (tmp_path / part).symlink_to(tmp_path / "elsewhere")
-
-    with pytest.raises(DevkitError, match=f"{tmp_path / part} belongs to somebody else"):
-        make_private(tmp_path / "devkit" / "project")
-
-    assert mode(tmp_path / "elsewhere") == 0o755
-
-
-def test_a_runtime_folder_cannot_lie_below_a_file(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(DevkitError, match=f"cannot make {tmp_path}/file/devkit: ") as caught:
-        make_private(tmp_path / "file" / "devkit")
-
-    assert "XDG_RUNTIME_DIR" in caught.value.mend[0]

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from devkit.errors import UsageError
+from devkit.model.status import HANDED_OUT
 from devkit.services.stack.assemble import Stack, _with_dependencies, assemble
 from devkit.services.stack.early import EarlyProcesses
 from devkit.settings.load import load
@@ -237,5 +238,5 @@ def test_the_status_tells_what_run_and_completion_need(up: Up, tmp_path: Path) -
     status = up(facts={"broker_error": "refused"}).status(11, [])
 
     assert (status.project, status.pid, status.tasks) == (str(tmp_path), 11, ("worker.add",))
-    assert status.environ is not None
     assert status.environ["CELERY_BROKER_URL"].startswith("redis://127.0.0.1:")
+    assert status.environ.keys() == HANDED_OUT
