@@ -1,7 +1,9 @@
-"""One stack per project: whoever starts one holds the project's lock for as long as it runs."""
+"""One stack a data folder: whoever starts one holds its lock for as long as it runs; the others find it by that."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from devkit.errors import DevkitError
 from devkit.model.private import check_data, check_runtime, make_runtime
@@ -11,28 +13,53 @@ from devkit.stack import lock
 
 
 def find_paths(settings: Settings, environ: Mapping[str, str]) -> Paths:
-    """The project's folders. Raises DevkitError for those that are not this user's."""
+    """The project's folders; the sockets' is that of the running stack, whatever the environment says now.
+
+    Raises DevkitError for folders that are not this user's, and where another project's stack has the data.
+    """
     paths = paths_for(settings.root, settings.options.data_dir, environ)
     check_data(paths.data, settings.root)
+    holder = lock.StackLock(paths.data).holder()
+    if holder and holder.is_here and not holder.serves(settings.root):
+        raise someone_elses(holder, paths)
+    if holder and holder.is_here and holder.runtime:
+        paths = replace(paths, runtime=Path(holder.runtime))
     check_runtime(paths.runtime)
     return paths
 
 
 @contextmanager
-def only_stack(paths: Paths) -> Iterator[list[str]]:
+def only_stack(root: Path, paths: Paths) -> Iterator[list[str]]:
     """Yields the names of services that a crash had left running, and that are ended now.
 
-    Raises DevkitError where a stack of the project runs already.
+    Raises DevkitError where a stack runs already with the project's data.
     """
     make_data(paths)
     make_runtime(paths.runtime)
-    held = lock.StackLock(paths.runtime)
-    if not held.acquire():
-        raise DevkitError(
-            f"a stack of this project runs already (pid {held.holder()})",
-            mend=["see it: devkit status", "stop it: devkit down"],
-        )
+    held = lock.StackLock(paths.data, paths.runtime)
+    while not held.acquire(root, paths.runtime):
+        refuse_second(root, paths)
     try:
-        yield lock.clean_up(paths.runtime, paths.runtime.name)
+        yield lock.clean_up(paths.data, paths.runtime.name)
     finally:
         held.release()
+
+
+def refuse_second(root: Path, paths: Paths) -> None:
+    """Raises DevkitError where a stack runs already with the project's data."""
+    holder = lock.StackLock(paths.data, paths.runtime).holder()
+    if holder and not holder.serves(root):
+        raise someone_elses(holder, paths)
+    if holder:
+        raise DevkitError(
+            f"a stack of this project runs already ({holder})",
+            mend=["see it: devkit status", "stop it: devkit down"],
+        )
+
+
+def someone_elses(holder: lock.Holder, paths: Paths) -> DevkitError:
+    """The error where what runs with the project's data is not to be reached from here."""
+    return DevkitError(
+        f"the stack of {holder.project} ({holder}) has the data folder {paths.data}",
+        mend=["stop it there: devkit down", "or keep this one's data elsewhere: DEVKIT_DATA_DIR=/some/folder"],
+    )

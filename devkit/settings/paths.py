@@ -1,4 +1,4 @@
-"""Where a project's files live: data beside the project, sockets and locks in the user's runtime folder."""
+"""Where a project's files live: data beside the project, sockets in the user's runtime folder."""
 
 import hashlib
 import os
@@ -46,14 +46,18 @@ class Paths:
 
 
 def paths_for(root: Path, data_dir: str, environ: Mapping[str, str]) -> Paths:
-    """The project's folders; nothing is created. `data_dir` may be absolute or relative to `root`."""
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
+    """The project's folders; nothing is created. `data_dir` may be absolute or relative to `root`.
+
+    Each data folder has a runtime folder of its own, by whatever way it is reached.
+    """
+    data = root / Path(data_dir).expanduser()
+    name = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:12]
     homes = [Path(tempfile.gettempdir()) / f"devkit-{os.getuid()}", Path("/tmp") / f"devkit-{os.getuid()}"]  # noqa: S108 - devkit.model.private checks who owns it
     if environ.get("XDG_RUNTIME_DIR"):
         homes.insert(0, Path(environ["XDG_RUNTIME_DIR"]) / "devkit")
     # A folder too deep for a socket's address is passed over, not an error: /tmp always fits.
     runtime = next(home / name for home in homes if len(os.fsencode(home / name / "control.sock")) <= SOCKET_PATH_BYTES)
-    return Paths(data=root / Path(data_dir).expanduser(), runtime=runtime)
+    return Paths(data, runtime)
 
 
 def make_data(paths: Paths) -> None:

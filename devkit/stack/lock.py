@@ -1,67 +1,102 @@
-"""One stack a project: the lock that its supervisor holds, and what a crashed one left behind."""
+"""One stack a data folder: the lock that its supervisor holds, and what a crashed one left behind.
+
+Both lie with the data that they protect: two stacks would write the same files, wherever their sockets are.
+"""
 
 import fcntl
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from devkit.errors import DevkitError
+from devkit.model.container import container_id
 from devkit.stack import sessions
 
 LOCK = "lock"
 RECORD = "services.json"
+TEXTS = ("host", "container", "project", "runtime")
 # To look whether anyone holds the lock (`holder`) takes it for a moment: a start meanwhile tries again this long.
 LOOK_S = 0.1
 
 
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a lock: of which project it runs the stack, and in which folder that has its sockets.
+
+    `host` and `container` tell whose processes `pid` counts among: the data folder may be shared with others. Without
+    a project it has just taken the lock, and not said so yet.
+    """
+
+    pid: int
+    host: str
+    container: str
+    project: str
+    runtime: str
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is one of the processes that this process can see."""
+        return (self.host, self.container) == _here()
+
+    def serves(self, project: Path) -> bool:
+        """Whether that project's stack is what it runs, here."""
+        with suppress(OSError, ValueError):
+            return self.is_here and (not self.project or Path(self.project).samefile(project))
+        return False
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}" if self.is_here else f"pid {self.pid} on {self.host}"
+
+
 class StackLock:
-    """The lock of one project, in its private runtime folder. The kernel drops it when its holder ends."""
+    """The lock of one stack, a file in each of its folders. The kernel drops it when its holder ends.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOCK
-        self._fd: int | None = None
+    That in the data folder is found from everywhere; that in the folder for sockets outlives `git clean`.
+    """
 
-    def acquire(self) -> bool:
-        """Take the lock; false when another process holds it."""
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + LOOK_S
-        while True:
+    def __init__(self, *folders: Path) -> None:
+        self._paths = [folder / LOCK for folder in folders]
+        self._fds: list[int] = []
+
+    def acquire(self, project: Path, runtime: Path) -> bool:
+        """Take it, in those of the folders that are there; false when another process holds it.
+
+        Raises DevkitError where there can be none.
+        """
+        told = json.dumps(asdict(Holder(os.getpid(), *_here(), os.fspath(project), os.fspath(runtime)))).encode()
+        for path in self._paths:
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    os.close(fd)
+                self._fds.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+                if not _locked(self._fds[-1]):
+                    self.release()
                     return False
-                time.sleep(0.01)
-        os.ftruncate(fd, 0)
-        os.write(fd, str(os.getpid()).encode())
-        self._fd = fd
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self.release()
+                raise DevkitError(
+                    f"cannot lock {path}: {error.strerror}",
+                    mend=[
+                        "keep the data in a folder of yours, on a disk of this machine: DEVKIT_DATA_DIR=/some/folder"
+                    ],
+                ) from error
+            os.ftruncate(self._fds[-1], 0)
+            os.write(self._fds[-1], told)
         return True
 
     def release(self) -> None:
         """Let the next one have it."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        while self._fds:
+            os.close(self._fds.pop())
 
-    def holder(self) -> int | None:
-        """The pid of the process that holds the lock, or None when nobody does."""
-        try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            with suppress(ValueError):
-                return int(os.read(fd, 32))
-            return 0  # taken a moment ago, its pid not yet written
-        finally:
-            os.close(fd)
-        return None
+    def holder(self) -> Holder | None:
+        """Who holds it, or None when nobody does. What it tells is to be trusted no more than the folder."""
+        return next(filter(None, map(_holder, self._paths)), None)
 
     def wait_until_free(self, timeout_s: float) -> bool:
         """Wait for the holder to end; false when it still holds the lock after `timeout_s`."""
@@ -71,6 +106,41 @@ class StackLock:
                 return False
             time.sleep(0.02)
         return True
+
+
+def _here() -> tuple[str, str]:
+    """Whose processes this process can see."""
+    return socket.gethostname(), container_id()
+
+
+def _holder(path: Path) -> Holder | None:
+    deadline = time.monotonic() + LOOK_S
+    with suppress(OSError), path.open("rb") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                with suppress(ValueError, TypeError, KeyError):
+                    told = json.loads(file.read())
+                    return Holder(int(told["pid"]), *(str(told[name]) for name in TEXTS))
+            else:
+                return None
+            if time.monotonic() > deadline:
+                return Holder(0, *_here(), "", "")
+            time.sleep(0.01)  # taken a moment ago, and not yet written
+    return None
+
+
+def _locked(fd: int) -> bool:
+    deadline = time.monotonic() + LOOK_S
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
 
 
 def record(folder: Path, running: dict[str, int]) -> None:
@@ -102,8 +172,13 @@ def clean_up(folder: Path, stack: str) -> list[str]:
 
 
 def _recorded(folder: Path) -> Iterator[tuple[str, int]]:
-    """The processes in the record that still run. The same pid with another time of birth is somebody else's."""
+    """The processes in the record that still run. The same pid with another time of birth is somebody else's.
+
+    A record that another user wrote says nothing: root may work in a folder of theirs.
+    """
     try:
+        if (folder / RECORD).stat().st_uid != os.getuid():
+            return
         recorded = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
         return  # the stack before this one stopped as it should

@@ -236,6 +236,25 @@ def test_a_data_folder_in_which_others_may_write(small: Project, temp: Path) -> 
     assert f"chmod go-w {temp}" in done.err
 
 
+def test_the_lock_cannot_lead_to_somebody_elses_socket(
+    small: Project, temp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the data folder was open for a while, say: what is in it is no reason to trust a socket."""
+    small.up("redis")
+    lock = small.root / ".devkit" / "lock"
+    there = temp / "devkit" / "hostile"
+    told = lock.read_text()
+    lock.write_text(told.replace(str(paths_of(small, monkeypatch).runtime), str(there)))
+    assert lock.read_text() != told
+
+    with squatting(there, temp, small.root):
+        done = small.devkit("run", "add", "--args", "[1, 2]").expect(1)
+    lock.write_text(told)
+
+    assert "belongs to somebody else" in done.err
+    small.devkit("down").expect(0)
+
+
 # The project's folder
 
 

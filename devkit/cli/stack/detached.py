@@ -8,11 +8,10 @@ import time
 from devkit.cli.base import Project
 from devkit.cli.console import say, show
 from devkit.cli.stack.table import service_table
-from devkit.errors import DevkitError
 from devkit.model.status import StackStatus
+from devkit.services.alone import refuse_second
 from devkit.settings.paths import make_data
 from devkit.stack.control import ask
-from devkit.stack.lock import StackLock
 
 INSIDE = "DEVKIT_DETACHED"
 POLL_S = 0.03
@@ -26,10 +25,7 @@ def inside() -> bool:
 def start(project: Project) -> int:
     """Start the stack in the background; 0 once all is ready, else what the stack exited with, its words shown."""
     make_data(project.paths)
-    if pid := StackLock(project.paths.runtime).holder():
-        raise DevkitError(
-            f"a stack of this project runs already (pid {pid})", mend=["see it: devkit status", "stop it: devkit down"]
-        )
+    refuse_second(project.settings.root, project.paths)
     talk = project.paths.logs / "devkit.log"
     talk.touch(0o600)
     with talk.open("wb") as words:

@@ -8,6 +8,8 @@ import click
 from devkit.cli.base import Globals, Project, global_options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from devkit.settings.paths import Paths
     from devkit.stack.lock import StackLock
 
@@ -21,20 +23,18 @@ POLL_S = 0.05
 def down(given: Globals) -> int:
     """Stop the stack and wait until it is gone."""
     from devkit.cli.console import say
-    from devkit.model.private import make_runtime
     from devkit.services.compose.found import end_composed
     from devkit.stack import lock
 
     project = Project(given)
-    paths = project.paths
-    make_runtime(paths.runtime)
-    only_one = lock.StackLock(paths.runtime)
+    root, paths = project.settings.root, project.paths
+    only_one = lock.StackLock(paths.data, paths.runtime)
     left, stopped, in_containers = [], False, False
-    if only_one.acquire():
-        left = lock.clean_up(paths.runtime, paths.runtime.name)
+    if only_one.acquire(root, paths.runtime):
+        left = lock.clean_up(paths.data, paths.runtime.name)
         only_one.release()
     else:
-        stopped, in_containers = True, _stop(paths, only_one)
+        stopped, in_containers = True, _stop(root, paths, only_one)
     ended, volumes = end_composed(project.settings)
     if left:
         say(f"ended what a crash had left running: {', '.join(left)}")
@@ -47,12 +47,16 @@ def down(given: Globals) -> int:
     return 0
 
 
-def _stop(paths: "Paths", running: "StackLock") -> bool:
+def _stop(root: "Path", paths: "Paths", running: "StackLock") -> bool:
     """Ask the stack to stop, and wait until it has; whether it ran in containers. Raises DevkitError."""
     from devkit.errors import DevkitError
+    from devkit.services.alone import someone_elses
     from devkit.stack.control import ask
 
-    pid = running.holder()
+    if (holder := running.holder()) is None:
+        return False  # it has just ended
+    if not holder.serves(root):
+        raise someone_elses(holder, paths)
     deadline = time.monotonic() + TIMEOUT_S
     in_containers = False
     # A stack that is just being assembled does not answer yet.
@@ -63,7 +67,10 @@ def _stop(paths: "Paths", running: "StackLock") -> bool:
         time.sleep(POLL_S)
     if not running.wait_until_free(deadline - time.monotonic()):
         raise DevkitError(
-            f"the stack (pid {pid}) has not stopped in {TIMEOUT_S:g} s",
-            mend=["see what still runs: devkit status", f"kill it, its services follow: kill -9 {pid}"],
+            f"the stack ({holder}) has not stopped in {TIMEOUT_S:g} s",
+            mend=[
+                "see what still runs: devkit status",
+                f"kill it, its services follow: kill -9 {holder.pid}",
+            ],
         )
     return in_containers

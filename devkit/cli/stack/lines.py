@@ -32,7 +32,7 @@ class LogView:
                     f"there is no log of '{name}'{did_you_mean(name, there)}",
                     looked=[f"{paths.logs}: {', '.join(there) or 'no logs yet'}"],
                 )
-        self._stack = StackLock(paths.runtime)
+        self._stack = StackLock(paths.data, paths.runtime)
         self._readers = {name: Reader(paths.logs / f"{name}.log") for name in names or there}
         self._since = paths.started.read_text() if paths.started.exists() else ""
         self._shown = Lines(list(self._readers), as_json=as_json, following=following)

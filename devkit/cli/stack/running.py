@@ -11,8 +11,10 @@ def running_stack(project: Project) -> StackStatus | None:
     """How it stands; None where none runs."""
     if answer := ask(project.paths.socket, ask="status"):
         return StackStatus.from_wire(answer)
-    stack = running_in_containers(project)
-    return stack.status(project.settings.root, StackLock(project.paths.runtime).holder()) if stack else None
+    if stack := running_in_containers(project):
+        holder = StackLock(project.paths.data, project.paths.runtime).holder()
+        return stack.status(project.settings.root, holder.pid if holder else None)
+    return None
 
 
 def running_in_containers(project: Project) -> ComposedStack | None:
@@ -23,7 +25,7 @@ def running_in_containers(project: Project) -> ComposedStack | None:
 
 def in_docker_alone(project: Project) -> ComposedStack | None:
     """The containers, if what they print is kept by docker alone: none of devkit's logs is of a later start."""
-    if StackLock(project.paths.runtime).holder() is not None:
+    if StackLock(project.paths.data, project.paths.runtime).holder() is not None:
         return None
     stack = find_composed(project.settings, project.paths)
     started = project.paths.started

@@ -38,7 +38,7 @@ def run_containers(
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as cleanup:
-        left = cleanup.enter_context(only_stack(paths))
+        left = cleanup.enter_context(only_stack(settings.root, paths))
         plan = make_plan(settings, paths, request)
         cleanup.callback(plan.ports.close)
         docker = find_docker(plan.environ.get("PATH"))

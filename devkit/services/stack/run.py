@@ -53,7 +53,7 @@ def run_stack(settings: Settings, paths: Paths, wanted: Sequence[str], make_repo
         if signal.getsignal(signum) == signal.SIG_DFL:
             signal.signal(signum, signal.default_int_handler)
     with ExitStack() as cleanup:
-        left = cleanup.enter_context(only_stack(paths))
+        left = cleanup.enter_context(only_stack(settings.root, paths))
         early = EarlyProcesses()
         cleanup.callback(early.close)
         stack = assemble(settings, paths, wanted, early)
@@ -92,7 +92,7 @@ def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: Stac
         sessions.kill_strays(stack.run)
         guard.close()
         _wait_for_ports(stack.services)
-        lock.forget(paths.runtime)
+        lock.forget(paths.data)
     return code
 
 
@@ -149,7 +149,7 @@ class _Processes:
         self._inbox.put(Ready(service.name, process.pid))
         with self._recording:
             self._running[service.name] = process.pid
-            lock.record(self._paths.runtime, self._running)
+            lock.record(self._paths.data, self._running)
         while service.order and (news := process.answer()):
             if progress := news.get("progress"):
                 self._inbox.put(Progressed(service.name, process.pid, **progress))

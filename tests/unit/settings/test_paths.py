@@ -39,6 +39,16 @@ def test_each_project_has_its_own_runtime_folder(tmp_path: Path) -> None:
     assert one == again != other
 
 
+def test_a_runtime_folder_belongs_to_the_data_by_whatever_way_that_is_reached(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    one = paths_for(tmp_path / "a", ".devkit", {}).runtime
+
+    assert one == paths_for(tmp_path / "link" / "a", ".devkit", {}).runtime
+    assert one == paths_for(tmp_path / "b", str(tmp_path / "a" / ".devkit"), {}).runtime
+    assert one != paths_for(tmp_path / "a", "elsewhere", {}).runtime
+
+
 def test_without_a_runtime_folder_the_temp_folder_has_one_for_each_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/var/tmp")
 

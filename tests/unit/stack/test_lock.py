@@ -1,13 +1,16 @@
 """One stack a project; and what a crashed one left."""
 
+import errno
 import fcntl
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from devkit.errors import DevkitError
 from devkit.stack import lock, sessions
 from devkit.stack.lock import StackLock, clean_up, forget, record
 from devkit.stack.sessions import MARKER
@@ -17,9 +20,17 @@ HOLDER = """
 from pathlib import Path
 from devkit.stack.lock import StackLock
 lock = StackLock(Path(sys.argv[1]))
-tell(lock.acquire())
+tell(lock.acquire(Path(sys.argv[1]), Path("/run/x")))
 sleep()
 """
+
+
+PROJECT, RUNTIME = Path("/a/project"), Path("/run/somewhere")
+
+
+def pid_of(folder: Path) -> int | None:
+    holder = StackLock(folder).holder()
+    return holder.pid if holder else None
 
 
 def test_only_one_process_has_the_lock(programs: Programs, tmp_path: Path) -> None:
@@ -27,8 +38,12 @@ def test_only_one_process_has_the_lock(programs: Programs, tmp_path: Path) -> No
     assert first.heard() == "True"
     second = StackLock(tmp_path)
 
-    assert not second.acquire()
-    assert second.holder() == first.pid
+    assert not second.acquire(PROJECT, RUNTIME)
+    holder = second.holder()
+    assert holder
+    assert (holder.pid, holder.project, holder.runtime) == (first.pid, str(tmp_path), "/run/x")
+    assert holder.serves(tmp_path)
+    assert str(holder) == f"pid {first.pid}"
 
 
 def test_the_lock_ends_with_its_holder(programs: Programs, tmp_path: Path) -> None:
@@ -40,8 +55,8 @@ def test_the_lock_ends_with_its_holder(programs: Programs, tmp_path: Path) -> No
 
     assert second.wait_until_free(10)
     assert second.holder() is None
-    assert second.acquire()
-    assert StackLock(tmp_path).holder() == os.getpid()
+    assert second.acquire(PROJECT, RUNTIME)
+    assert pid_of(tmp_path) == os.getpid()
     second.release()
 
 
@@ -49,21 +64,21 @@ def test_the_pid_of_the_one_before_is_not_left_standing(tmp_path: Path) -> None:
     (tmp_path / lock.LOCK).write_text("12345678901234567890")
     mine = StackLock(tmp_path)
 
-    assert mine.acquire()
+    assert mine.acquire(PROJECT, RUNTIME)
 
-    assert StackLock(tmp_path).holder() == os.getpid()
+    assert pid_of(tmp_path) == os.getpid()
     mine.release()
 
 
 def test_a_released_lock_is_free(tmp_path: Path) -> None:
     mine, other = StackLock(tmp_path), StackLock(tmp_path)
-    assert mine.acquire()
-    assert not other.acquire()
+    assert mine.acquire(PROJECT, RUNTIME)
+    assert not other.acquire(PROJECT, RUNTIME)
 
     mine.release()
     mine.release()
 
-    assert other.acquire()
+    assert other.acquire(PROJECT, RUNTIME)
     other.release()
 
 
@@ -74,11 +89,55 @@ def test_nobody_has_a_lock_that_was_never_taken(tmp_path: Path) -> None:
 
 def test_a_lock_just_taken_has_a_holder_without_a_pid(tmp_path: Path) -> None:
     mine = StackLock(tmp_path)
-    assert mine.acquire()
+    assert mine.acquire(PROJECT, RUNTIME)
     (tmp_path / lock.LOCK).write_text("")
 
-    assert StackLock(tmp_path).holder() == 0
+    holder = StackLock(tmp_path).holder()
+
+    assert holder
+    assert (holder.pid, holder.runtime) == (0, "")
+    assert holder.serves(tmp_path)  # as far as one knows
     mine.release()
+
+
+@pytest.mark.parametrize("told", ["4711", "[]", "{}", '{"pid": 1}', "not json", '{"pid": null, "host": 1}'])
+def test_a_lock_that_tells_something_else_has_a_holder_all_the_same(tmp_path: Path, told: str) -> None:
+    mine = StackLock(tmp_path)
+    assert mine.acquire(PROJECT, RUNTIME)
+    (tmp_path / lock.LOCK).write_text(told)
+
+    assert pid_of(tmp_path) == 0
+    mine.release()
+
+
+def test_whose_stack_it_is(tmp_path: Path) -> None:
+    one, link, other = tmp_path / "one", tmp_path / "link", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    link.symlink_to(one)
+    mine = StackLock(tmp_path)
+    assert mine.acquire(one, RUNTIME)
+    holder = mine.holder()
+    assert holder
+
+    assert [holder.serves(path) for path in (one, link, other, tmp_path / "none")] == [True, True, False, False]
+    assert not replace(holder, host="far-away").serves(one)
+    assert not replace(holder, container="c0ffee").serves(one)
+    assert str(replace(holder, host="far-away")) == f"pid {os.getpid()} on far-away"
+    mine.release()
+
+
+def test_where_there_are_no_locks_none_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems have none: that is not the same as one that is held."""
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+
+    with pytest.raises(DevkitError, match=f"cannot lock {tmp_path / lock.LOCK}: No locks available"):
+        StackLock(tmp_path).acquire(PROJECT, RUNTIME)
+    assert StackLock(tmp_path).holder() is None
+
+
+def no_locks(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
 
 
 def test_to_look_who_has_the_lock_does_not_take_it_from_anyone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +147,7 @@ def test_to_look_who_has_the_lock_does_not_take_it_from_anyone(tmp_path: Path, m
     monkeypatch.setattr(time, "sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
     mine = StackLock(tmp_path)
 
-    assert mine.acquire()
+    assert mine.acquire(PROJECT, RUNTIME)
 
     mine.release()
     os.close(looking)
@@ -96,7 +155,7 @@ def test_to_look_who_has_the_lock_does_not_take_it_from_anyone(tmp_path: Path, m
 
 def test_the_wait_for_a_lock_has_an_end(tmp_path: Path) -> None:
     mine = StackLock(tmp_path)
-    mine.acquire()
+    mine.acquire(PROJECT, RUNTIME)
 
     assert not StackLock(tmp_path).wait_until_free(0.01)
     mine.release()
@@ -166,6 +225,17 @@ def test_a_record_that_says_nothing(tmp_path: Path, content: str | None) -> None
         (tmp_path / lock.RECORD).write_text(content)
 
     assert clean_up(tmp_path, "no such stack") == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give a file away")
+def test_a_record_of_another_user_says_nothing(programs: Programs, tmp_path: Path) -> None:
+    """Root may start a stack in their folder, and would end whatever they name."""
+    somebody = programs.sleeper()
+    record(tmp_path, {"worker": somebody.pid})
+    os.chown(tmp_path / lock.RECORD, 12345, 12345)
+
+    assert clean_up(tmp_path, "no such stack") == []
+    assert runs(somebody.pid)
 
 
 def test_a_stack_that_stopped_left_nothing(programs: Programs, tmp_path: Path) -> None:
