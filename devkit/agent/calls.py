@@ -13,6 +13,8 @@ from celery import _state
 from celery.app.trace import TraceInfo
 from celery.exceptions import Retry
 
+from ..model.text import is_named
+
 _listeners: "list[Callable[[Any, str, BaseException], Any]]" = []
 
 
@@ -45,7 +47,7 @@ def codes(app: Any, name: str) -> "list[CodeType]":
     """The code of the tasks of this name, or whose dotted name ends in it."""
     found = []
     for full, task in app.tasks.items():
-        if f".{full}".endswith(f".{name}"):
+        if is_named(full, name):
             # Celery wraps what is to be retried by itself, or takes pydantic's models.
             function = inspect.unwrap(getattr(task, "_orig_run", task.run))
             if code := getattr(getattr(function, "__func__", function), "__code__", None):

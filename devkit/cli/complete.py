@@ -30,13 +30,14 @@ def services(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[st
 
 def tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Names of tasks, whole or by their last part."""
+    from devkit.model.text import ways_to_name
+
     try:
         status = running(ctx.obj)
     except DevkitError:
         return []
     names = status.tasks if status else ()
-    short = [name.rpartition(".")[2] for name in names]
-    return [name for name in [*short, *names] if name.startswith(incomplete)]
+    return [name for name in ways_to_name(names) if name.startswith(incomplete)]
 
 
 def tasks_and_paused(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -1,11 +1,12 @@
 """Text for people: cut to fit, moments, spans of time, and ids as short as they can be."""
 
-import os
 import shutil
 import sys
 from collections.abc import Collection
 from datetime import UTC, datetime
 from itertools import pairwise, takewhile
+
+from devkit.model.text import cells, cut
 
 SHORT_ID = 8
 LONG_AGO_S = 86400
@@ -17,11 +18,6 @@ def ago(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit}"
     return f"{max(int(seconds), 0)} s"
-
-
-def short_path(path: str) -> str:
-    """Relative to the working directory, if it is inside."""
-    return path.removeprefix(os.path.join(os.getcwd(), ""))  # noqa: PTH109, PTH118 - a text to compare with
 
 
 def iso(at: float) -> str:
@@ -49,12 +45,6 @@ def clock(at: float) -> str:
     return f"{_date(at):%Y-%m-%d %H:%M:%S}"
 
 
-def plain(text: str, *, lines: bool = False) -> str:
-    """The text without what a terminal takes for a command; with `lines`, its line ends and tabs stay."""
-    kept = "\n\t" if lines else ""
-    return "".join(char if char.isprintable() or char in kept else repr(char)[1:-1] for char in text)
-
-
 def short_ids(ids: Collection[str]) -> dict[str, str]:
     """The beginning of each, long enough to tell it from the others."""
     ordered = sorted(set(ids))
@@ -73,21 +63,8 @@ def columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def cells(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """The text in exactly so many columns: cut, or filled up."""
-    if (missing := width - cells(text)) >= 0:
-        return " " * missing + text if right else text + " " * missing
-    if text.isascii():
-        return text[: width - 1] + "…"
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, width - 1) + "…"
+    text = cut(text, width)
+    missing = " " * (width - cells(text))
+    return missing + text if right else text + missing

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devkit.containers.docker import LABEL, PATIENCE_S, Container, ask, containers
 from devkit.model.status import ServiceStatus, State
+from devkit.model.text import exit_in_words
 
 ORDER = ("redis", "rabbitmq", "api", "worker", "flower", "beat")
 SCHEMES: Mapping[int, str] = {6379: "redis", 5672: "amqp", 5671: "amqps", 5432: "postgresql", 3306: "mysql"}
@@ -91,7 +92,7 @@ def describe(exit_code: int) -> str:
     """An exit code in words, as a shell gives it."""
     if exit_code in ASKED_TO:
         return f"was ended by {ASKED_TO[exit_code]}"
-    return "was killed by SIGKILL" if exit_code == KILLED else f"ended with exit code {exit_code}"
+    return exit_in_words(128 - exit_code if exit_code == KILLED else exit_code)
 
 
 def url_of(container: Container) -> str | None:

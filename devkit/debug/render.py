@@ -1,11 +1,11 @@
 """How a stop and source code look: like pdb's text, or with colours and the lines around."""
 
-import os
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from devkit.debug.events import Ended, Stopped
+from devkit.model.text import short_path
 
 AROUND_LATER = 2
 LISTED = re.compile(r"(?P<head> *\d+ *B? *(?:->|>>)? *\t)(?P<code>.*)")
@@ -107,9 +107,3 @@ def as_pdb(stopped: Stopped) -> str:
     returns = f"->{stopped.detail.removeprefix('returns ')}" if stopped.event == "return" else ""
     source = dict(stopped.source).get(stopped.line, "").strip()
     return f"{head}> {stopped.file}({stopped.line}){stopped.function}(){returns}\n-> {source}\n"
-
-
-def short_path(path: str) -> str:
-    """Relative to the working directory, if it is inside."""
-    here = os.getcwd().rstrip(os.sep) + os.sep  # noqa: PTH109 - a text to compare with
-    return path.removeprefix(here)

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from .text import is_named
+
 Kind = Literal["line", "task", "failure", "ide"]
 KINDS = ("line", "task", "failure", "ide")
 
@@ -38,7 +40,7 @@ class Breakpoint:
 
     def concerns(self, task: str) -> bool:
         """Whether a task of this full name is meant."""
-        return not self.task or f".{task}".endswith(f".{self.task}")
+        return not self.task or is_named(task, self.task)
 
     def to_wire(self) -> "dict[str, Any]":
         """As JSON values."""

@@ -1,12 +1,11 @@
 """What people, and whoever supervises, are told of generations."""
 
-import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from devkit.errors import DevkitError
+from devkit.model.text import exit_in_words
 from devkit.reload.generation import Generation, Phase
 from devkit.reload.program import Announcer
 
@@ -23,10 +22,7 @@ def names(paths: Sequence[Path], base: Path, most: int = 3) -> str:
 
 def end(generation: Generation, code: int) -> str:
     """How its process ended."""
-    if code < 0:
-        with suppress(ValueError):
-            return f"generation {generation.number} was killed by {signal.Signals(-code).name}"
-    return f"generation {generation.number} ended with exit code {code}"
+    return f"generation {generation.number} {exit_in_words(code)}"
 
 
 def what_runs(generation: Generation) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from devkit.errors import UsageError
 from devkit.model.failure import SCHEMA, Failure, Unreadable
 from devkit.model.secret import MASK, is_secret
+from devkit.model.text import ODD
 from devkit.replay import files
 from devkit.replay.hide import Mask
 
@@ -26,8 +27,6 @@ MANY = 1000  # so many items nobody reads: they stay on one line
 LATEST = 10**11  # seconds since the epoch that are still a date
 # Headers that say which run of which task it is.
 IDENTITY = {"id", "task", "lang", "root_id", "parent_id", "group", "origin"}
-# Characters that a terminal or an editor may take for something else; JSON needs no escapes for them.
-_ODD = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def save(failure: Failure, path: Path, *, with_secrets: bool) -> tuple[str, ...]:
@@ -89,7 +88,7 @@ def _text(failure: Failure, arguments: dict[str, Any] | None, mask: Mask, with_s
     if arguments is None and failure.body is not None:
         arguments = {"body": base64.b64encode(failure.body).decode()}
     head = {"devkit_case": VERSION, "task": data.pop("task"), "id": data.pop("id")}
-    return _ODD.sub(_escaped, _readable({**head, **(arguments or {}), **data})) + "\n"
+    return ODD.sub(_escaped, _readable({**head, **(arguments or {}), **data})) + "\n"
 
 
 def _arguments(failure: Failure) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 import ast
 
-from devkit.replay.tracebacks import cells
+from devkit.model.text import cells
 
 WIDTH = 88
 STEP = "    "

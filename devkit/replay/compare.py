@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from devkit.model.failure import Failure, Frame
 from devkit.model.place import moved
+from devkit.model.text import one_line
 from devkit.replay.hide import hide_passwords
 
 Kind = Literal["same failure", "different failure", "passes now", "cannot replay"]
@@ -56,7 +57,7 @@ def judge(failure: Failure, outcome: dict[str, Any]) -> Verdict:
     """Compare the failure with the outcome of its replay; a retry counts as the exception that it is for."""
     task = failure.task.rpartition(".")[2]
     if outcome["state"] == "SUCCESS":
-        return Verdict("passes now", _line(f"{task} returned {outcome.get('result')}"))
+        return Verdict("passes now", one_line(f"{task} returned {outcome.get('result')}", SHOWN))
     if outcome["state"] == "IGNORED":
         replaced = next((one["task"] for one in outcome.get("sent") or () if one["kind"] == "replace"), "")
         return Verdict(
@@ -80,7 +81,8 @@ def judge(failure: Failure, outcome: dict[str, Any]) -> Verdict:
         return Verdict(
             "different failure", f"{then}{_place(frame)}: {_quoted(failure.message)}, now {_quoted(message)}"
         )
-    return Verdict("same failure", _line(f"{now}{_place(new)}" + (f": {message}" if message and not limit else "")))
+    said = f": {message}" if message and not limit else ""
+    return Verdict("same failure", one_line(f"{now}{_place(new)}{said}", SHOWN))
 
 
 def exit_code(verdict: Verdict, same: bool) -> int:
@@ -171,11 +173,4 @@ def _places(then: Frame | None, now: Frame | None) -> tuple[str, str]:
 
 
 def _quoted(message: str) -> str:
-    return f"“{_line(message)}”" if message else "no message"
-
-
-def _line(text: str) -> str:
-    """One short line which no terminal takes for a command."""
-    first = " ".join(text.split()) if len(text) < 10 * SHOWN else " ".join(text[: 10 * SHOWN].split())
-    line = "".join(char if char.isprintable() else "�" for char in first)
-    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+    return f"“{one_line(message, SHOWN)}”" if message else "no message"

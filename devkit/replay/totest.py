@@ -14,13 +14,13 @@ from typing import Any
 from devkit.errors import UsageError
 from devkit.model.failure import Failure
 from devkit.model.secret import MASK, is_secret
+from devkit.model.text import cells, one_line, printable
 from devkit.replay import files
 from devkit.replay.case import masked_names
 from devkit.replay.code import STEP, WIDTH, laid_out, quoted
 from devkit.replay.compare import READ, TIME_LIMITS, normal
 from devkit.replay.harmless import MAKERS, is_dotted, is_import, is_name, is_plain, is_test
 from devkit.replay.hide import hide_passwords
-from devkit.replay.tracebacks import cells
 
 LARGEST = 100_000  # characters of code that somebody may still review
 MATCHED = 50  # characters of a message
@@ -196,7 +196,7 @@ class _Test:
     def _passes(self, value: str) -> list[str]:
         literal = self._outcome.get("result_literal")
         if literal is None or "nan" in literal or len(literal) > LARGEST or not self._uses(literal):
-            text = _line(str(self._outcome.get("result")))
+            text = one_line(str(self._outcome.get("result")), SHOWN)
             comment = f"What it returns cannot be written down. Say here what is right about it: {text}"
             return [*_comment(comment), laid_out(value, STEP, "result = "), "", f"{STEP}assert result is not None"]
         sign = "is" if literal in ("None", "True", "False") else "=="
@@ -250,11 +250,12 @@ class _Test:
     def _docstring(self) -> str:
         failure = self._failure
         when = datetime.fromtimestamp(failure.failed_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        message = f": {_line(hide_passwords(failure.message))}" if failure.message else ""
-        text = f"Task {_line(failure.id)} failed on {when} UTC with {_line(failure.exception)}{message}"
+        message = f": {one_line(hide_passwords(failure.message), SHOWN)}" if failure.message else ""
+        shown = one_line(failure.id, SHOWN), one_line(failure.exception, SHOWN)
+        text = f"Task {shown[0]} failed on {when} UTC with {shown[1]}{message}"
         if failure.revision:
-            text += f"\nThe code was git revision {_line(failure.revision)}."
-        first = f"{_line(failure.task)} as it failed once."
+            text += f"\nThe code was git revision {one_line(failure.revision, SHOWN)}."
+        first = f"{one_line(failure.task, SHOWN)} as it failed once."
         wrapped = [part for line in text.split("\n") for part in _wrapped(line, WIDTH)]
         return "\n".join([first, "", *wrapped, ""]).replace("\\", "\\\\").replace('"""', "'''")
 
@@ -318,21 +319,11 @@ def _from(module: str, names: list[str]) -> str:
 
 
 def _comment(text: str) -> list[str]:
-    return [f"{STEP}# {line}" for line in _wrapped(_printable(text), WIDTH - len(STEP) - 2)]
+    return [f"{STEP}# {line}" for line in _wrapped(printable(" ".join(text.split())), WIDTH - len(STEP) - 2)]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-
-
-def _line(text: str) -> str:
-    """One line of printable text, not too long a one."""
-    line = _printable(text[: 2 * SHOWN])
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
 
 
 def _last(name: str) -> str:

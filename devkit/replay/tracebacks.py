@@ -1,11 +1,11 @@
 """Two tracebacks as one text, side by side where there is room."""
 
 import re
-import unicodedata
 from difflib import SequenceMatcher
 from pathlib import Path
 
 from devkit.model.own import is_own
+from devkit.model.text import cells, cut, printable
 
 WIDE = 120
 TITLES = ("then", "now")
@@ -56,37 +56,20 @@ def _aligned(left: list[str], right: list[str]) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _cell_count(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def cells(text: str) -> int:
-    """How wide a text is on a terminal."""
-    return len(text) if text.isascii() else sum(map(_cell_count, text))
-
-
 def _padded(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
 def _fit(line: str, width: int) -> str:
     """The line in at most `width` cells; of a file's path the end stays."""
-    line = "".join(char if char.isprintable() else "�" for char in line[: 10 * width])
+    line = printable(line[: 10 * width])
     if cells(line) <= width:
         return line
     if found := _FILE.match(line):
         room = width - cells(found["start"]) - cells(found["end"]) - 1
         if room > len(Path(found["path"]).name):
             return f"{found['start']}…{_end(found['path'], room)}{found['end']}"
-    kept, used = "", 0
-    for char in line:
-        used += _cell_count(char)
-        if used >= width:
-            break
-        kept += char
-    return f"{kept}…"
+    return cut(line, width)
 
 
 def _end(text: str, width: int) -> str:

@@ -14,6 +14,8 @@ from itertools import groupby
 from operator import itemgetter
 from threading import Condition, Thread
 
+from devkit.model.text import ODD
+
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 RED, MAGENTA, RESET = b"\x1b[1;31m", b"\x1b[1;35m", b"\x1b[0m"
 BUFFER_BYTES = 1 << 20
@@ -160,7 +162,7 @@ class Printer:
         if self._is_terminal:
             kept = _COLOUR if self._colour else _NOTHING
             line = _ESCAPE.sub(lambda found: found[0] if kept.fullmatch(found[0]) else b"", line)
-            line = line.decode(errors="replace").encode()
+            line = ODD.sub("", line.decode(errors="replace")).encode()
             line = line.translate(None, _CONTROL.replace(b"\x1b", b""))
             if self._colour and (pauses or stream.in_failure):
                 line = (MAGENTA if pauses else RED) + line + RESET

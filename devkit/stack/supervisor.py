@@ -7,7 +7,6 @@ into the queue. What happens to a service is decided here and nowhere else.
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 from devkit.errors import DevkitError
 from devkit.model.loop import Clock, Signalled, decide
 from devkit.model.status import ServiceStatus, State
+from devkit.model.text import exit_in_words
 from devkit.stack.messages import Asked, Exited, Inbox, Message, OutputLost, Progressed, Ready
 from devkit.stack.restarts import Restarts
 from devkit.stack.service import Finish, Service
@@ -248,7 +248,7 @@ class Supervisor:
             self._became_ready(unit)
             unit.note = "finished"
         else:
-            self._crashed(unit, f"{unit.service.name} {describe_exit(code)}")
+            self._crashed(unit, f"{unit.service.name} {exit_in_words(code)}")
 
     def _crashed(self, unit: _Unit, what: str) -> None:
         """A process ended that nobody asked to end, or could not be started at all."""
@@ -346,11 +346,3 @@ class Supervisor:
             unit.crashes = Restarts()
             self._stop(unit, then=Stage.WAITING)
         return {}
-
-
-def describe_exit(code: int) -> str:
-    """An exit code in words: -9 → "was killed by SIGKILL"."""
-    if code < 0:
-        with suppress(ValueError):
-            return f"was killed by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"

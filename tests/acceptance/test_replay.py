@@ -39,7 +39,7 @@ VERDICTS = {
     "no_json-1": (SAME, "EncodeError: Object of type object is not JSON serializable"),
     "deep-1": (SAME, "RecursionError in deep: maximum recursion depth exceeded.*"),
     "forks-1": (SAME, "ValueError in forks: in the parent"),
-    "noisy-1": (SAME, r"ValueError in noisy: \ufffd]0;title\ufffd\ufffd\[2J\ufffdy+…"),
+    "noisy-1": (SAME, r"ValueError in noisy: \\x1b]0;title\\x07\\x1b\[2J\\x00y+…"),
     "messy-1": (SAME, "ValueError in messy: a mess"),
     "waits-1": (CANNOT, r"it waits for the result of tasks\.done, which it has sent, .*"),
     "gone-1": (CANNOT, r"the project has no task tasks\.gone"),

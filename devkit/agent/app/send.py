@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ...model.text import is_named
 from .describe import broker_error, result_backend_error
 from .errand import take_order
 from .load import Problem, load_app
@@ -49,7 +50,7 @@ def _full_name(app: Any, asked: str) -> str:
     if asked in app.tasks:
         return asked
     names: list[str] = sorted(name for name in app.tasks if not name.startswith("celery."))
-    matches = [name for name in names if name.endswith("." + asked)]
+    matches = [name for name in names if is_named(name, asked)]
     if len(matches) == 1:
         return matches[0]
     raise Problem("no task", matches=matches, names=names)

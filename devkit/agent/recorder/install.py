@@ -11,7 +11,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from billiard.common import human_status
 from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery import bootsteps, signals
@@ -19,6 +18,7 @@ from celery.exceptions import Ignore, Reject, Retry
 from celery.worker import state
 from kombu.utils.imports import symbol_by_name
 
+from ...model.text import worker_lost
 from ...store.failures import choose, open_store
 from ...store.places import Places
 from ...store.records import Limits, StoreError
@@ -145,7 +145,7 @@ class Kept:
         if isinstance(error, (SystemExit, KeyboardInterrupt)):  # it has taken the process of the pool with it
             if request._already_cancelled or request._already_revoked:
                 return
-            error = WorkerLostError(f"Worker exited prematurely: {_ending(error)}.")
+            error = WorkerLostError(_ending(error))
         again = self._comes_again or isinstance(error, Retry)
         becomes = "RETRY" if again else "REJECTED" if isinstance(error, Reject) else "FAILURE"
         self._kept = True  # a time limit comes here twice
@@ -156,9 +156,9 @@ class Kept:
 def _ending(error: BaseException) -> str:
     """How Celery words the exit of a pool's process."""
     if not isinstance(error, SystemExit):
-        return type(error).__name__
+        return f"Worker exited prematurely: {type(error).__name__}."
     code = 0 if error.code is None else error.code
-    return str(human_status(code if isinstance(code, int) else 1))
+    return worker_lost(code if isinstance(code, int) else 1)
 
 
 def _text(url: Any) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...model.failure import Failure
+from ...model.text import one_line, printable
 from ...store.failures import FailureStore
 from ...store.records import Limits, StoreError
 from ..say import say
@@ -133,7 +134,5 @@ class Writer:
 
 def _hint(failure: Failure) -> str:
     short = failure.id[:SHORT] if len(failure.id) == UUID_LENGTH else failure.id
-    text = f"{failure.exception}: {' '.join(failure.message.split())}"
-    text = text if len(text) <= LONGEST_HINT else f"{text[:LONGEST_HINT]}…"
-    line = f"devkit: {failure.task} failed, {text} · devkit replay {shlex.quote(short)}"
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)  # a terminal shows it
+    text = one_line(f"{failure.exception}: {failure.message}", LONGEST_HINT)
+    return printable(f"devkit: {failure.task} failed, {text} · devkit replay {shlex.quote(short)}")

@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import Any
 
-from billiard.common import human_status
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import SoftTimeLimitExceeded, WorkerLostError
 from celery import signals
@@ -20,6 +19,7 @@ from celery._state import _set_task_join_will_block
 from celery.app import trace
 from celery.exceptions import Reject
 
+from ...model.text import worker_lost
 from ..calls import before_failures, cause, codes
 from ..tell.errors import describe, is_own, type_name
 from ..tell.values import short
@@ -155,7 +155,7 @@ class _Ending:
             return
         # It takes the process with it, and that is all that a worker gets to know.
         self.exit_code = _exit_code(error)
-        message = f"Worker exited prematurely: {human_status(self.exit_code)}."
+        message = worker_lost(self.exit_code)
         shown = describe(error, os.getcwd(), self._package)["traceback"]
         self.outcome = _outcome("FAILURE", exception=type_name(WorkerLostError), message=message, traceback=shown)
 

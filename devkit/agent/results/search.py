@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from ...model.text import is_named
 from ..app.errand import take_order
 from ..app.load import Problem, load_app
 from .backends import BackendReader, Meta, down, reader_for
@@ -57,7 +58,7 @@ def _newest(reader: BackendReader, order: "dict[str, Any]", left_out: "Counter[s
         at, name = failed_at(meta), name_of(meta)
         if reader.newest_first and (at < since or len(newest) == limit):
             break
-        if at < since or meta["task_id"] in kept or (task and name and not f".{name}".endswith(f".{task}")):
+        if at < since or meta["task_id"] in kept or (task and name and not is_named(name, task)):
             continue
         if never_ran(meta):
             left_out["never_ran"] += 1

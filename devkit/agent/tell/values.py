@@ -8,6 +8,7 @@ from itertools import islice, zip_longest
 from typing import Any
 
 from ...model.secret import MASK, is_secret
+from ...model.text import printable
 
 __all__ = ["MASK", "call_text", "is_secret", "message_of", "positional", "short"]
 LONGEST = 1000
@@ -53,9 +54,7 @@ def short(value: Any) -> str:
         text = _short.repr(value)
     except BaseException as error:
         text = _no_repr(value, error)
-    text = text[: LONGEST + 1]
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    text = printable(text[: LONGEST + 1])
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 

@@ -10,8 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from devkit.cli.console import wants_colour
-from devkit.cli.text import ago, short_path
+from devkit.cli.text import ago
 from devkit.model.breakpoint import Breakpoint
+from devkit.model.text import short_path
 
 if TYPE_CHECKING:
     from devkit.services.debug.paused import Paused

@@ -9,11 +9,12 @@ from typing import Any
 
 from devkit.cli.console import wants_colour
 from devkit.cli.failures.table import masked, masked_arguments
-from devkit.cli.text import clock, columns, fit, iso, plain, when
+from devkit.cli.text import clock, columns, fit, iso, when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure, Frame
 from devkit.model.own import within
 from devkit.model.secret import MASK
+from devkit.model.text import printable
 
 AROUND = 2
 LONGEST_VALUE = 2000
@@ -67,13 +68,13 @@ class Sheet:
         failure, paint = self._failure, self._paint
         took = "" if failure.started_at is None else f", after {failure.failed_at - failure.started_at:.2f} s"
         times = f"{when(failure.failed_at, self._now)} ({clock(failure.failed_at)}){took}"
-        call = self._cut(plain(f"{failure.task or '?'}({failure.call})"))
-        return f"{paint.bold(call)}\n{plain(failure.id)}\n{paint.bad(failure.state)} {times}"
+        call = self._cut(printable(f"{failure.task or '?'}({failure.call})"))
+        return f"{paint.bold(call)}\n{printable(failure.id)}\n{paint.bad(failure.state)} {times}"
 
     def _request(self) -> str:
         rows = {name: value for name, value in self._facts().items() if value}
         width = max(map(len, rows), default=0)
-        lines = [f"{INDENT}{self._paint.dim(f'{name:<{width}}')}  {self._cut(plain(value), width + 4)}"
+        lines = [f"{INDENT}{self._paint.dim(f'{name:<{width}}')}  {self._cut(printable(value), width + 4)}"
                  for name, value in rows.items()]  # fmt: skip
         return self._section("request", lines)
 
@@ -116,29 +117,29 @@ class Sheet:
             return self._section(title, [self._value(name, value) for name, value in [*pairs, *kwargs.items()]] or
                                  [f"{INDENT}none"])  # fmt: skip
         if failure.body is None:
-            return self._section(title, [f"{INDENT}not kept: {plain(failure.missing)}"])
+            return self._section(title, [f"{INDENT}not kept: {printable(failure.missing)}"])
         kind = failure.content_type or "of unknown kind"
-        return self._section(f"{title} ({kind}: as the worker saw them)", [f"{INDENT}{plain(failure.call)}"])
+        return self._section(f"{title} ({kind}: as the worker saw them)", [f"{INDENT}{printable(failure.call)}"])
 
     def _value(self, name: str, value: Any) -> str:
         text = repr(_readable(value))
         if len(text) > LONGEST_VALUE:
             text = f"{text[:LONGEST_VALUE]}… ({len(text):,} characters; --json shows all)"
-        return f"{INDENT}{plain(name)} = {plain(text)}"
+        return f"{INDENT}{printable(name)} = {printable(text)}"
 
     def _runs_before(self) -> str:
         lines = [
             self._cut(f"{INDENT}{run.retries}  {clock(run.failed_at)}  {run.state}  "
-                      f"{plain(run.exception)}: {plain(run.message)}")
+                      f"{printable(run.exception)}: {printable(run.message)}")
             for run in self._before
         ]  # fmt: skip
         return self._section("other runs of it", lines)
 
     def _traceback(self) -> str:
         failure, paint = self._failure, self._paint
-        error = paint.bad(plain(": ".join(filter(None, [failure.exception, failure.message])), lines=True))
+        error = paint.bad(printable(": ".join(filter(None, [failure.exception, failure.message])), lines=True))
         if not failure.frames:
-            text = plain(failure.traceback.rstrip(), lines=True)
+            text = printable(failure.traceback.rstrip(), lines=True)
             return self._section("traceback", [text]) if text else self._section("error", [error])
         blocks = [*self._causes()]
         for own, group in groupby(failure.frames, key=lambda frame: frame.own):
@@ -150,20 +151,20 @@ class Sheet:
         """The errors that led to this one; only as the text that Python made of them."""
         text = self._failure.traceback
         if end := max(text.rfind(words) + len(words) if words in text else 0 for words in CHAINED):
-            yield "\n".join(map(self._paint.dim, plain(text[:end].strip(), lines=True).splitlines()))
+            yield "\n".join(map(self._paint.dim, printable(text[:end].strip(), lines=True).splitlines()))
 
     def _foreign(self, frame: Frame) -> str:
-        return self._paint.dim(self._cut(plain(f"{INDENT}{within(frame.file)}:{frame.line} in {frame.function}")))
+        return self._paint.dim(self._cut(printable(f"{INDENT}{within(frame.file)}:{frame.line} in {frame.function}")))
 
     def _own(self, frame: Frame) -> str:
         source, changed = _source(frame, self._root)
         place = f"{_relative(frame.file, self._root)}:{frame.line}"
         note = "  (changed since)" if changed else ""
-        lines = [f"{self._paint.bold(plain(place))} in {plain(frame.function)}{self._paint.dim(note)}"]
+        lines = [f"{self._paint.bold(printable(place))} in {printable(frame.function)}{self._paint.dim(note)}"]
         lines += self._paint.lines(source, frame.line).splitlines()
         room = min(max((len(name) for name in frame.locals), default=0), LONG_NAME)
         for name, value in frame.locals.items():
-            lines.append(self._cut(f"{INDENT * 3}{plain(name):<{room}} = {plain(value)}"))
+            lines.append(self._cut(f"{INDENT * 3}{printable(name):<{room}} = {printable(value)}"))
         return "\n".join(lines)
 
     def _section(self, title: str, lines: Sequence[str]) -> str:
@@ -176,7 +177,7 @@ class Sheet:
 
 def _source(frame: Frame, root: Path) -> tuple[list[tuple[int, str]], bool]:
     """The numbered lines around a frame's, if that still stands there; else that alone, and True."""
-    recorded = [(frame.line, plain(frame.source))] if frame.source.strip() else []
+    recorded = [(frame.line, printable(frame.source))] if frame.source.strip() else []
     try:
         lines = (root / frame.file).read_text(errors="replace").split("\n")
     except (OSError, ValueError):
@@ -186,7 +187,7 @@ def _source(frame: Frame, root: Path) -> tuple[list[tuple[int, str]], bool]:
         return recorded, bool(recorded)
     first = max(at - AROUND, 0)
     near = enumerate(lines[first : at + AROUND + 1], start=first + 1)
-    around = [(number, plain(text, lines=True)) for number, text in near]
+    around = [(number, printable(text, lines=True)) for number, text in near]
     for end in (0, -1):
         while not around[end][1].strip():  # it stops at the line itself
             around.pop(end)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from devkit.cli.console import wants_colour
-from devkit.cli.text import cells, columns, fit, iso, plain, short_ids, when
+from devkit.cli.text import columns, fit, iso, short_ids, when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure
 from devkit.model.secret import MASK, is_secret
+from devkit.model.text import cells, printable
 
 if TYPE_CHECKING:
     from devkit.services.failures.search import Found
@@ -65,7 +66,7 @@ def masked(value: Any, name: object = "") -> Any:
 
 def what(failure: Failure) -> str:
     """The exception and its message, on one line."""
-    return plain(": ".join(filter(None, [failure.exception.rpartition(".")[2], " ".join(failure.message.split())])))
+    return printable(": ".join(filter(None, [failure.exception.rpartition(".")[2], " ".join(failure.message.split())])))
 
 
 def results_read(read: int, of: int | None) -> None:
@@ -109,13 +110,13 @@ def failures_table(failures: Sequence[Failure], now: float) -> str:
     """One line each, as wide as the terminal."""
     ids, names = short_ids([one.id for one in failures]), short_names([one.task for one in failures])
     table = {
-        "id": [plain(ids[one.id]) for one in failures],
+        "id": [printable(ids[one.id]) for one in failures],
         "when": [when(one.failed_at, now) for one in failures],
-        "task": [plain(names[one.task]) for one in failures],
+        "task": [printable(names[one.task]) for one in failures],
         "exception": [what(one) for one in failures],
-        "arguments": [plain(one.call) for one in failures],
+        "arguments": [printable(one.call) for one in failures],
         "retries": [str(one.retries) for one in failures],
-        "worker": [plain(one.worker) for one in failures],
+        "worker": [printable(one.worker) for one in failures],
     }
     paint = Paint(colour=wants_colour(sys.stdout))
     widths = _widths({heading: max(map(cells, [heading, *column])) for heading, column in table.items()}, columns())

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devkit.cli.console import wants_colour
-from devkit.cli.text import plain, when
+from devkit.cli.text import when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure
+from devkit.model.text import printable
 from devkit.services.replay.replayer import Replayed
 
 PLAIN_WIDTH = 120
@@ -18,8 +19,8 @@ GOOD = "passes now"
 
 def head(failure: Failure, now: float) -> str:
     """Which failure is replayed, and what of its arguments may not be as it was."""
-    call = f"{plain(failure.task)}({plain(failure.call)})  " if failure.task else ""  # not every result names it
-    lines = [f"{call}{plain(failure.id)}, failed {when(failure.failed_at, now)}"]
+    call = f"{failure.task}({failure.call})  " if failure.task else ""  # not every result names it
+    lines = [f"{printable(f'{call}{failure.id}')}, failed {when(failure.failed_at, now)}"]
     lines += [f"arguments: {limit}" for limit in failure.limits]
     return "\n".join(lines)
 
@@ -28,7 +29,7 @@ def report(replayed: Replayed, *, live: bool) -> str:
     """All that came of it; the verdict is the last line."""
     outcome, paint = replayed.outcome, Paint(colour=wants_colour(sys.stdout))
     parts = [*_tracebacks(replayed), *(_sent(one, live=live) for one in outcome.get("sent") or [])]
-    parts += [f"changed its argument {plain(one['name'])}: {plain(one['before'])} → {plain(one['after'])}"
+    parts += [f"changed its argument {printable(one['name'])}: {printable(one['before'])} → {printable(one['after'])}"
               for one in outcome.get("mutated") or []]  # fmt: skip
     parts.append(verdict_line(replayed, paint))
     return "\n".join(parts)
@@ -38,21 +39,21 @@ def verdict_line(replayed: Replayed, paint: Paint) -> str:
     """The verdict, why, and how long it took."""
     verdict, took = replayed.verdict, replayed.outcome.get("runtime_s")
     kind = paint.good(verdict.kind) if verdict.kind == GOOD else paint.bad(verdict.kind)
-    return f"{kind}: {plain(verdict.why)}" + ("" if took is None else paint.dim(f" ({took:.2f} s)"))
+    return f"{kind}: {printable(verdict.why)}" + ("" if took is None else paint.dim(f" ({took:.2f} s)"))
 
 
 def one_line(replayed: Replayed, short_id: str) -> str:
     """One of many."""
     failure, paint = replayed.failure, Paint(colour=wants_colour(sys.stdout))
-    call = plain(f"{failure.task.rpartition('.')[2]}({failure.call})")
-    return f"{paint.mark(plain(short_id))}  {call}  {verdict_line(replayed, paint)}"
+    call = printable(f"{failure.task.rpartition('.')[2]}({failure.call})")
+    return f"{paint.mark(printable(short_id))}  {call}  {verdict_line(replayed, paint)}"
 
 
 def check_line(replayed: Replayed, short_id: str) -> str:
     """Whether the arguments of one fit the task."""
     failure = replayed.failure
     fits = replayed.verdict.kind == GOOD
-    return plain(f"{short_id}  {failure.task}: {'fits' if fits else replayed.verdict.why}")
+    return printable(f"{short_id}  {failure.task}: {'fits' if fits else replayed.verdict.why}")
 
 
 def check_json(replayed: Replayed) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def _tracebacks(replayed: Replayed) -> list[str]:
     if replayed.verdict.kind == "different failure" and then:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
         return side_by_side(then, new, width)
-    return [plain(new.rstrip(), lines=True)] if new else []
+    return [printable(new.rstrip(), lines=True)] if new else []
 
 
 def _sent(one: Mapping[str, Any], *, live: bool) -> str:
@@ -80,7 +81,7 @@ def _sent(one: Mapping[str, Any], *, live: bool) -> str:
     chord = f", then with all results {one['chord']}" if one.get("chord") else ""
     options = [f"{name}={one[name]}" for name in ("queue", "countdown", "eta") if one.get(name) is not None]
     more = f" ({', '.join(options)})" if options else ""
-    return plain(f"{did}: {kind}{one['task']}({one['call']}){then}{chord}{more}")
+    return printable(f"{did}: {kind}{one['task']}({one['call']}){then}{chord}{more}")
 
 
 def replay_json(replayed: Replayed) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from devkit.model.breakpoint import Breakpoint
 from devkit.model.place import here
 from devkit.model.session import Session
 from devkit.model.status import StackStatus
+from devkit.model.text import is_named, ways_to_name
 from devkit.services.debug.containers import Elsewhere, GoneError, Only
-from devkit.services.debug.paused import LOCAL, Paused, is_named, of_plain
+from devkit.services.debug.paused import LOCAL, Paused, of_plain
 from devkit.services.debug.sending import Sending
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths, make_data
@@ -147,13 +148,12 @@ class Debugging:
         tasks = self.tasks()
         if not tasks or LIKE_AN_ID.fullmatch(word) or word in tasks:
             return
-        matches = [name for name in tasks if name.endswith(f".{word}")]
+        matches = [name for name in tasks if is_named(name, word)]
         if len(matches) > 1:
             raise UsageError(f"several tasks end in '{word}'", looked=matches, mend=["name one of them"])
         if not matches:
-            short = [name.rpartition(".")[2] for name in tasks]
             raise UsageError(
-                f"there is no task and no paused task's id '{word}'{did_you_mean(word, [*short, *tasks])}",
+                f"there is no task and no paused task's id '{word}'{did_you_mean(word, ways_to_name(tasks))}",
                 looked=[f"the running stack's tasks: {', '.join(tasks)}", f"the sessions in {self.sessions_folder}"],
             )
 
@@ -182,7 +182,7 @@ class Debugging:
         chosen = [
             one
             for one in self._breakpoints.all()
-            if one.place in wanted or (task and one.task and is_named(task, one.task)) or not (places or task)
+            if one.place in wanted or (task and one.task and is_named(one.task, task)) or not (places or task)
         ]
         return self._breakpoints.remove(one.number for one in chosen)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from devkit.errors import UsageError
 from devkit.model.session import Session
+from devkit.model.text import is_named
 from devkit.store.sessions import PAUSED
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def matching(paused: Collection[Paused], word: str) -> list[Paused]:
 
     Raises UsageError for the beginning of several ids.
     """
-    named = [one for one in paused if is_named(word, one.session.task)]
+    named = [one for one in paused if is_named(one.session.task, word)]
     found = [one for one in paused if len(word) >= SHORTEST_ID and one.session.id.startswith(word)]
     if exact := [one for one in found if one.session.id == word]:
         return exact
@@ -62,10 +63,6 @@ def matching(paused: Collection[Paused], word: str) -> list[Paused]:
             f"several ids begin with '{word}'", looked=[one.session.id for one in found], mend=["give more of it"]
         )
     return named or found
-
-
-def is_named(word: str, task: str) -> bool:
-    return f".{task}".endswith(f".{word}")
 
 
 def of_plain(pid: int, port: int) -> Session:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.model.text import exit_in_words
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
-from devkit.stack.supervisor import describe_exit
 
 
 def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
             )
         case "died":
             return DevkitError(
-                f"importing {app.module} ends the process: it {describe_exit(problem['code'])}",
+                f"importing {app.module} ends the process: it {exit_in_words(problem['code'])}",
                 mend=[f"see where: python -X faulthandler -c 'import {app.module}'"],
             )
         case _:

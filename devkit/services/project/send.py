@@ -5,6 +5,7 @@ from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.model.place import traceback_here
+from devkit.model.text import ways_to_name
 from devkit.services.project.broker import masked
 from devkit.services.project.errand import run_errand
 from devkit.services.project.facts import problem_error
@@ -48,9 +49,8 @@ def _in_words(problem: Mapping[str, Any], task: str, app: AppRef) -> DevkitError
         case "no task":
             if matches := problem["matches"]:
                 return UsageError(f"several tasks end in '{task}'", looked=matches, mend=["name one of them"])
-            short = [name.rpartition(".")[2] for name in problem["names"]]
             return UsageError(
-                f"{app} has no task '{task}'{did_you_mean(task, [*short, *problem['names']])}",
+                f"{app} has no task '{task}'{did_you_mean(task, ways_to_name(problem['names']))}",
                 looked=[f"its tasks: {', '.join(problem['names']) or 'none'}"],
             )
         case "arguments":

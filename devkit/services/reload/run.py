@@ -11,6 +11,7 @@ from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
 from devkit.model.private import make_runtime
 from devkit.model.rdb import DEBUG_FOLDER
+from devkit.model.text import exit_in_words
 from devkit.reload.handover import Handover
 from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
 from devkit.reload.program import Program
@@ -28,7 +29,6 @@ from devkit.settings.load import Settings
 from devkit.settings.options import Options
 from devkit.settings.paths import Paths
 from devkit.stack.restarts import Restarts
-from devkit.stack.supervisor import describe_exit
 from devkit.store.sessions import PAUSED, Sessions
 
 
@@ -140,7 +140,7 @@ class _Runner:
                         break
                     case ZygoteEnded(_, code):
                         raise DevkitError(
-                            f"{zygote.program} cannot run devkit's agent: it {describe_exit(code)}",
+                            f"{zygote.program} cannot run devkit's agent: it {exit_in_words(code)}",
                             mend=['name the project\'s interpreter: python = "..." under [tool.devkit]'],
                         )
                     case Signalled():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure
+from devkit.model.text import worker_lost
 from devkit.replay.compare import Verdict, judge
 from devkit.services.project.broker import masked
 from devkit.services.project.facts import problem_error
@@ -154,10 +155,10 @@ class Replayer:
                 hard = running["hard"]
                 return _ended(TOO_LONG, f"TimeLimitExceeded({hard},)", time.monotonic() - began)
             if answer is None:
-                return _ended(LOST, _exit_text(self._process.wait()), time.monotonic() - began)
+                return _ended(LOST, worker_lost(self._process.wait()), time.monotonic() - began)
             if "died" in answer:
                 code = os.waitstatus_to_exitcode(answer["died"])
-                return _ended(LOST, _exit_text(code), time.monotonic() - began)
+                return _ended(LOST, worker_lost(code), time.monotonic() - began)
             if "running" in answer:
                 running |= answer["running"]
                 began = time.monotonic()
@@ -192,7 +193,7 @@ class Replayer:
         self._say(order)
         answer = self._next()
         if answer is None:
-            raise CannotReplayThis(f"its process ended ({_exit_text(self._process.wait())})")
+            raise CannotReplayThis(f"its process ended ({worker_lost(self._process.wait())})")
         return _unrefused(answer)
 
     def _say(self, order: dict[str, Any]) -> None:
@@ -206,7 +207,7 @@ class Replayer:
             return
         answer = self._next()
         if answer is None:
-            ending = _exit_text(self._process.wait())
+            ending = worker_lost(self._process.wait())
             raise CannotReplay(f"importing {self._target.app} ends the process: {ending}")
         if "problem" in answer:
             error = self._target.told(problem_error(answer, self._target.app), answer["problem"])
@@ -253,13 +254,3 @@ def _ended(exception: str, message: str, runtime_s: float) -> dict[str, Any]:
         "state": "FAILURE", "result": None, "result_literal": None, "exception": exception, "message": message,
         "traceback": "", "frames": [], "runtime_s": runtime_s, "sent": [], "mutated": None,
     }  # fmt: skip
-
-
-def _exit_text(code: int) -> str:
-    """In billiard's words (billiard.common.human_status)."""
-    if code >= 0:
-        return f"Worker exited prematurely: exitcode {code}."
-    try:
-        return f"Worker exited prematurely: signal {-code} ({signal.Signals(-code).name})."
-    except ValueError:
-        return f"Worker exited prematurely: signal {-code}."

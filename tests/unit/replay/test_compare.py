@@ -56,7 +56,7 @@ def test_a_verdict_does_not_depend_on_the_projects_folder(then: str, now: str, s
         ({"frames": []}, None),
         (
             {"message": "modulo by\nzero\x1b[31m"},
-            "ZeroDivisionError in divide: “division by zero”, now “modulo by zero�[31m”",
+            "ZeroDivisionError in divide: “division by zero”, now “modulo by zero\\x1b[31m”",
         ),
         ({"message": ""}, "ZeroDivisionError in divide: “division by zero”, now no message"),
         ({"exception": "shop.ZeroDivisionError"}, "ZeroDivisionError in divide, now shop.ZeroDivisionError in divide"),

@@ -217,6 +217,9 @@ def test_a_progress_bar_is_shown_in_its_last_state(line: bytes, shown: bytes) ->
         pytest.param(b"\x1b", id="half a sequence"),
         pytest.param(b"\x07", id="bell"),
         pytest.param(b"\x08\x0b\x0c\x7f", id="control characters"),
+        pytest.param("\x85\x9b\x9f".encode(), id="control characters beyond ASCII"),
+        pytest.param("\u2028\u2029".encode(), id="line ends beyond ASCII"),
+        pytest.param("\u202e\u2066\u200f".encode(), id="another direction"),
     ],
 )
 def test_what_would_move_the_cursor_or_change_the_terminal_is_removed(sequence: bytes) -> None:

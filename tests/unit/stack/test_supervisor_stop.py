@@ -7,7 +7,6 @@ import pytest
 
 from devkit.model.loop import Signalled
 from devkit.stack.messages import Exited, OutputLost, Ready
-from devkit.stack.supervisor import describe_exit
 from tests.unit.stack.world import (
     API,
     CTRL_C,
@@ -297,16 +296,3 @@ def test_a_status_before_anything_is_ready() -> None:
     assert statuses(status) == {"redis": "starting", "api": "starting"}
     assert (status["redis"].pid, status["api"].pid) == (1, None)
     assert (status["redis"].generation, status["api"].generation) == (1, 0)
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (0, "ended with exit code 0"),
-        (3, "ended with exit code 3"),
-        (-9, "was killed by SIGKILL"),
-        (-99, "ended with exit code -99"),
-    ],
-)
-def test_exit_codes_in_words(code: int, words: str) -> None:
-    assert describe_exit(code) == words

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from devkit.cli.debug.lists import breakpoint_line, breakpoints_json, line, paused_json, paused_table, short_id
-from devkit.cli.text import ago, short_path
+from devkit.cli.text import ago
 from devkit.containers.execs import InContainer
 from devkit.model.breakpoint import Breakpoint
 from devkit.model.session import Session
+from devkit.model.text import short_path
 from devkit.services.debug.paused import Paused
 
 ID = "4f1c22aa-0d3e-4b6c-9a63-0a4b4a4a5d5e"

@@ -7,7 +7,8 @@ from datetime import datetime
 import pytest
 
 from devkit.cli.failures.table import failures_json, failures_table, short_names
-from devkit.cli.text import cells, short_ids, when
+from devkit.cli.text import short_ids, when
+from devkit.model.text import cells
 from tests.unit.cli.failures.failing import ID, NOW, failure
 
 LONG = "something that is too long to be shown as a whole " * 4
