@@ -1,16 +1,17 @@
 """devkit's side of a zygote: the process under the project's interpreter that forks generations."""
 
-import json
 import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from devkit.errors import DevkitError
+from devkit.model.lines import Lines, line, write
 from devkit.reload.messages import AllGone, Inbox, Told, ZygoteEnded
 
 NOTIFY_FD = "DEVKIT_NOTIFY_FD"
@@ -48,7 +49,7 @@ class ZygoteProcess:
         """Give an order (`devkit.agent.fork.zygote`); one that is gone says so by its end."""
         assert self._popen.stdin is not None
         with suppress(OSError, ValueError):
-            self._popen.stdin.write(json.dumps(order).encode() + b"\n")
+            write(self._popen.stdin.fileno(), line(order))
 
     def close(self) -> None:
         """No more orders: its generations finish what they run, then it ends."""
@@ -67,9 +68,9 @@ class ZygoteProcess:
             os.killpg(pid, signal.SIGKILL)
 
     def _listen(self, told: int, inbox: Inbox) -> None:
-        with os.fdopen(told, "rb") as lines:
-            for line in lines:
-                inbox.put(Told(self.pid, json.loads(line)))
+        for message in Lines(partial(os.read, told)):
+            inbox.put(Told(self.pid, message))
+        os.close(told)
         inbox.put(AllGone(self.pid))
 
     def _wait(self, inbox: Inbox) -> None:

@@ -3,7 +3,6 @@
 One request and one answer a connection, each a line of JSON, between processes of one user.
 """
 
-import json
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
+from devkit.model.lines import Lines, line
 from devkit.model.peer import is_another_user, listen
 from devkit.model.private import connect
 from devkit.stack.messages import Asked, Taker
@@ -41,13 +41,15 @@ class ControlServer:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(ANSWER_TIMEOUT_S)
-        with suppress(OSError, ValueError, Empty), connection, connection.makefile("rb") as lines:
+        with suppress(OSError, ValueError, Empty), connection:
             if is_another_user(connection):
                 return
-            request = json.loads(lines.readline(LONGEST_REQUEST))
+            request = Lines(connection.recv, LONGEST_REQUEST).next()
+            if request is None:
+                return
             reply: SimpleQueue[dict[str, Any]] = SimpleQueue()
             self._inbox.put(Asked(request, reply))
-            connection.sendall(json.dumps(reply.get(timeout=ANSWER_TIMEOUT_S)).encode() + b"\n")
+            connection.sendall(line(reply.get(timeout=ANSWER_TIMEOUT_S)))
 
 
 def ask(path: Path, **request: Any) -> dict[str, Any] | None:
@@ -57,9 +59,7 @@ def ask(path: Path, **request: Any) -> dict[str, Any] | None:
     """
     try:
         with connect(path, ANSWER_TIMEOUT_S) as connection:
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as lines:
-                answer: dict[str, Any] = json.loads(lines.readline())
-                return answer
+            connection.sendall(line(request))
+            return Lines(connection.recv).next()
     except (OSError, ValueError):
         return None

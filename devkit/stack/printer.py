@@ -6,7 +6,6 @@ slows the service down that prints too much, never the supervisor's decisions.
 
 import os
 import re
-import select
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from threading import Condition, Thread
 
+from devkit.model.lines import write
 from devkit.model.text import ODD
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
@@ -201,7 +201,7 @@ class Printer:
                 self._queue.clear()
             try:
                 for fd, group in groupby(pieces, key=itemgetter(0)):
-                    _write_all(fd, b"".join(data for _, data in group))
+                    write(fd, b"".join(data for _, data in group))
             except OSError:
                 # Whoever read this is gone. Go on taking output, for the log files' sake.
                 self.hurry()
@@ -211,12 +211,3 @@ class Printer:
                 with self._changed:
                     self._queued -= sum(len(data) for _, data in pieces)
                     self._changed.notify_all()
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(fd, view) :]
-        except BlockingIOError:  # another program that has this terminal made it non-blocking
-            select.select([], [fd], [])

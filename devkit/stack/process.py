@@ -1,6 +1,5 @@
 """One process of a service: started in a session of its own, its output followed to the end."""
 
-import json
 import os
 import select
 import signal
@@ -13,6 +12,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from devkit.errors import DevkitError
+from devkit.model.lines import Lines
 from devkit.stack import sessions
 
 NOTIFY_FD = "DEVKIT_NOTIFY_FD"
@@ -41,8 +41,8 @@ class Process:
         """Raises DevkitError where the program cannot be started."""
         environ = dict(env)
         notify: int | None = None
-        self._answers: int | None = None
-        self._unread = b""
+        self._answers = -1
+        self._told = Lines(lambda size: os.read(self._answers, size))
         self._reading = Lock()
         if talks:
             self._answers, notify = os.pipe()
@@ -91,27 +91,24 @@ class Process:
         """The next thing that the process says on its notify pipe; None when it ended, or said nothing in time."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._reading:
-            while b"\n" not in self._unread:
+            while (answer := self._told.take()) is None:
                 if not self._hear(None if deadline is None else max(0.0, deadline - time.monotonic())):
                     return None
-            line, _, self._unread = self._unread.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
         return answer
 
     def _hear(self, timeout_s: float | None) -> bool:
         """Read what is in the notify pipe; false when nothing came in time, or will come any more."""
-        if self._answers is None or not select.select([self._answers], [], [], timeout_s)[0]:
+        if self._answers < 0 or not select.select([self._answers], [], [], timeout_s)[0]:
             return False
-        piece = os.read(self._answers, CHUNK_BYTES)
-        self._unread += piece
-        if not piece:
+        heard = self._told.fill()
+        if not heard:
             self._close_answers()
-        return bool(piece)
+        return heard
 
     def _close_answers(self) -> None:
-        if self._answers is not None:
+        if self._answers >= 0:
             os.close(self._answers)
-            self._answers = None
+            self._answers = -1
 
     def last_words(self) -> str | None:
         """What a process printed that ended and that nobody follows; None while it runs."""

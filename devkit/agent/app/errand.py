@@ -1,12 +1,12 @@
-"""An order of devkit's for a process of its own: standard input brings it, standard output takes what is told."""
+"""An order of devkit's for a process of its own: a line on standard input, what is told goes to standard output."""
 
-import json
 import os
 import signal
-import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from ...model.lines import Lines, line, write
 from .load import Problem
 
 Tell = Callable[..., None]
@@ -15,14 +15,14 @@ Tell = Callable[..., None]
 def take_order(obey: "Callable[[dict[str, Any], Tell], None]") -> None:
     """Take the order, and obey it; each call of `tell` is one line of JSON, and so is a Problem."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # devkit, which gets the same Ctrl-C, ends this process
-    order = json.load(sys.stdin)
+    order = Lines(partial(os.read, 0)).next()
+    assert order is not None
     # What the project prints on import is not ours to tell: it goes to standard error.
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.dup(1)
     os.dup2(2, 1)
 
     def tell(**message: Any) -> None:
-        answers.write(json.dumps(message, default=repr) + "\n")
-        answers.flush()
+        write(answers, line(message, default=repr))
 
     try:
         obey(order, tell)

@@ -5,7 +5,6 @@ and with it the file descriptors that are to become the fork's standard input, o
 answers. The answer is {"pid"}, and {"status"} once that has ended, as waitpid tells it; or the connection is closed.
 """
 
-import json
 import os
 import signal
 import socket
@@ -15,11 +14,11 @@ import traceback
 from contextlib import suppress
 from typing import Any
 
+from ...model.lines import CHUNK, Lines, line
 from ...model.peer import is_another_user, listen
 
 FDS = 5
 PATIENCE_S = 1.0
-CHUNK = 65536
 MOST_FDS = 1024
 
 
@@ -41,18 +40,16 @@ class Loans:
             if is_another_user(connection):
                 raise ValueError("not for others")
             data, fds, _, _ = socket.recv_fds(connection, CHUNK, FDS)
-            while not data.endswith(b"\n"):
-                if not (chunk := connection.recv(CHUNK)):
-                    raise ValueError("cut short")
-                data += chunk
-            order = json.loads(data)
+            lines = Lines(connection.recv)
+            lines.feed(data)
+            order = lines.next() or {}
             if len(fds) != FDS or order["python"] != sys.executable:
                 raise ValueError("not for us")
             child = os.fork()
             if child == 0:
                 return order, fds
             self._out[child] = connection
-            connection.sendall(json.dumps({"pid": child}).encode() + b"\n")
+            connection.sendall(line({"pid": child}))
         except (OSError, ValueError, KeyError, TypeError):
             connection.close()
         for fd in fds:
@@ -68,7 +65,7 @@ class Loans:
         """A child of the zygote ended: whoever has borrowed it wants to know."""
         if connection := self._out.pop(pid, None):
             with suppress(OSError):
-                connection.sendall(json.dumps({"status": status}).encode() + b"\n")
+                connection.sendall(line({"status": status}))
             connection.close()
 
 

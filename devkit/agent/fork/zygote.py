@@ -21,6 +21,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from ...model.lines import line, write
 from ..app import bytecode
 from ..app.describe import describe
 from ..app.load import Problem
@@ -220,7 +221,7 @@ class Zygote:
     def _tell(self, number: int, order: str) -> None:
         if number in self._generations:
             with suppress(OSError):
-                os.write(self._generations[number][1], f'{{"order": "{order}"}}\n'.encode())
+                write(self._generations[number][1], line({"order": order}))
 
     def _let_go(self) -> None:
         """Close what the generations listen to: each finishes what it runs and ends."""

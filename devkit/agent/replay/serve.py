@@ -6,7 +6,6 @@ Standard input and output are the task's own, and those of a debugger that it st
 
 import base64
 import gc
-import json
 import mmap
 import os
 import signal
@@ -15,9 +14,11 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from ...model.failure import Failure, Unreadable
+from ...model.lines import Lines, line, write
 from ..app.bytecode import distrust_recent
 from ..app.load import Problem, load_app
 
@@ -57,22 +58,18 @@ class Pipes:
     """The two pipes to devkit. No process that a task starts has a part in it."""
 
     def __init__(self, orders: int, answers: int) -> None:
-        self._answers = answers
-        self._orders = open(orders, "rb", closefd=False)  # noqa: SIM115
+        self._orders, self._answers = orders, answers
+        self._lines = Lines(partial(os.read, orders))
         self.forking = False
         for fd in (orders, answers):
             os.set_inheritable(fd, False)
         os.register_at_fork(after_in_child=self._forked)
 
     def order(self) -> "dict[str, Any] | None":
-        line = self._orders.readline()
-        return json.loads(line) if line else None
+        return self._lines.next()
 
     def answer(self, message: "dict[str, Any]") -> None:
-        """In ASCII: what are half characters in the project's texts goes as well."""
-        rest = memoryview(json.dumps(message).encode() + b"\n")
-        while rest:
-            rest = rest[os.write(self._answers, rest) :]
+        write(self._answers, line(message))
 
     def fork(self) -> int:
         """A child that may answer, too."""
@@ -85,7 +82,7 @@ class Pipes:
     def _forked(self) -> None:
         if not self.forking and self._answers >= 0:
             os.close(self._answers)
-            os.close(self._orders.fileno())
+            os.close(self._orders)
             self._answers = -1
 
 

@@ -1,11 +1,13 @@
 """An order for a process of the project's own, and what that tells."""
 
-import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from devkit.errors import DevkitError
+from devkit.model.lines import Lines, line
 from devkit.services.commands import AGENT
 from devkit.services.project.target import Target
 
@@ -27,15 +29,13 @@ def run_errand(
         env=target.environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(order))
+        process.stdin.write(line(order))
         process.stdin.close()
         try:
-            for line in process.stdout:
-                news = json.loads(line)
+            for news in Lines(partial(os.read, process.stdout.fileno())):
                 if "problem" in news:
                     raise target.told(in_words(news), news["problem"])
                 yield news

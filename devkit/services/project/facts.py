@@ -1,11 +1,11 @@
 """The facts about the project's Celery app, asked of the app itself in a zygote; and in words what is wrong there."""
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.model.lines import line
 from devkit.model.text import exit_in_words
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
@@ -18,7 +18,7 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
     be imported or does not answer.
     """
     order = {"describe": [app.module, app.attribute], "cwd": os.fspath(app.folder), "env": dict(environ)}
-    process.say(json.dumps(order).encode() + b"\n")
+    process.say(line(order))
     answer = process.answer(timeout_s)
     while answer is not None and "facts" not in answer:
         answer = process.answer(timeout_s)

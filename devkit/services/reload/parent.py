@@ -1,12 +1,12 @@
 """Whoever started `devkit worker` or `devkit api`: the pipes on which it orders and is told."""
 
-import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
+from devkit.model.lines import Lines, line, write
 from devkit.reload.zygote import NOTIFY_FD
 
 
@@ -25,14 +25,13 @@ class Parent:
 
     def orders(self) -> Iterator[dict[str, Any]]:
         """The lines on standard input, until the one that says what to run."""
-        for line in sys.stdin:
-            yield json.loads(line)
+        return iter(Lines(partial(os.read, 0)))
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """Answer, or tell what is new; one that is gone needs no answer."""
         if self._fd is not None:
             with suppress(OSError):
-                os.write(self._fd, json.dumps(message).encode() + b"\n")
+                write(self._fd, line(message))
 
     def progress(self, generation: int, state: str, note: str) -> None:
         """The first generation that is ready is what a start waits for."""

@@ -1,6 +1,5 @@
 """A process for `devkit replay`: borrowed from the worker's zygote where one runs, else started."""
 
-import json
 import os
 import signal
 import socket
@@ -10,13 +9,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
+from devkit.model.lines import Lines, line
 from devkit.model.private import connect
 from devkit.services.commands import AGENT
 from devkit.services.project.target import Target
 
 # A zygote may be importing something.
 PATIENCE_S = 1.0
-CHUNK = 65536
 KILLED = -signal.SIGKILL
 
 
@@ -36,7 +35,7 @@ class Lent:
     def __init__(self, connection: socket.socket) -> None:
         """Raises OSError, ValueError or KeyError where none is lent."""
         self._connection = connection
-        self._arrived = b""
+        self._told = Lines(connection.recv)
         self._pid: int = self._answer()["pid"]
         self._code: int | None = None
 
@@ -67,12 +66,8 @@ class Lent:
         return self._code
 
     def _answer(self) -> dict[str, int]:
-        while b"\n" not in self._arrived:
-            if not (chunk := self._connection.recv(CHUNK)):
-                raise ValueError("nothing is lent")
-            self._arrived += chunk
-        line, _, self._arrived = self._arrived.partition(b"\n")
-        answer: dict[str, int] = json.loads(line)
+        if (answer := self._told.next()) is None:
+            raise ValueError("nothing is lent")
         return answer
 
 
@@ -83,7 +78,7 @@ def borrow(loans: Path, target: Target, fds: Sequence[int]) -> Lent | None:
     """
     argv = [target.app.module, target.app.attribute]
     order = {"python": target.python, "cwd": os.fspath(target.app.folder), "env": target.environ, "argv": argv}
-    data = json.dumps(order).encode() + b"\n"
+    data = line(order)
     with ExitStack() as at_failure, suppress(OSError, ValueError, KeyError):
         connection = at_failure.enter_context(connect(loans, PATIENCE_S))
         sent = socket.send_fds(connection, [data], list(fds))

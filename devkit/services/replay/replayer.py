@@ -1,6 +1,5 @@
 """Runs failed tasks again in a process of the project's own, and judges what comes of it."""
 
-import json
 import os
 import select
 import signal
@@ -9,11 +8,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure
+from devkit.model.lines import Lines, line, write
 from devkit.model.text import worker_lost
 from devkit.replay.compare import Verdict, judge
 from devkit.services.project.broker import masked
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from devkit.services.reload.saves import Saves
 
 STDERR = 2
-CHUNK = 1 << 16
 DIES_S = 1.0
 # What the worker's main process makes of the process of a task that is gone, or was ended.
 LOST = "billiard.exceptions.WorkerLostError"
@@ -78,7 +78,7 @@ class Replayer:
         self._process: ReplayProcess = lent or start(target, fds)
         os.close(orders)
         os.close(answers)
-        self._arrived = b""
+        self._told = Lines(partial(os.read, self._answers))
         self._ready = False
 
     def close(self) -> None:
@@ -199,8 +199,8 @@ class Replayer:
     def _say(self, order: dict[str, Any]) -> None:
         self._await_ready()
         # A process that has ended meanwhile is found out when it does not answer.
-        with suppress(BrokenPipeError), open(self._orders, "wb", closefd=False) as pipe:
-            pipe.write(json.dumps(order).encode() + b"\n")
+        with suppress(BrokenPipeError):
+            write(self._orders, line(order))
 
     def _await_ready(self) -> None:
         if self._ready:
@@ -216,19 +216,15 @@ class Replayer:
 
     def _next(self, give_up: float | None = None) -> dict[str, Any] | None:
         """The next answer; None when the process has ended. Raises TimeoutError, Saved."""
-        while b"\n" not in self._arrived:
+        while (answer := self._told.take()) is None:
             left = None if give_up is None else max(give_up - time.monotonic(), 0)
             readable = select.select([self._answers, *self._saves], [], [], left)[0]
             if not readable:
                 raise TimeoutError
             if self._answers not in readable:
                 raise Saved
-            chunk = os.read(self._answers, CHUNK)
-            if not chunk:
+            if not self._told.fill():
                 return None
-            self._arrived += chunk
-        line, _, self._arrived = self._arrived.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
         return answer
 
 

@@ -1,12 +1,12 @@
 """What the services of one project have in common, and the orders that they are started with."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devkit.model.lines import line
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
@@ -51,7 +51,7 @@ class StackProject:
 
 def run_order(project: StackProject, module: str, argv: list[str]) -> bytes:
     """The line that tells a process started early to become `python -m MODULE ARGV`."""
-    return _line(
+    return line(
         {"run": True, "module": module, "argv": argv, "cwd": os.fspath(project.folder), "env": dict(project.late)}
     )
 
@@ -59,8 +59,4 @@ def run_order(project: StackProject, module: str, argv: list[str]) -> bytes:
 def app_order(project: StackProject, app: AppRef, **more: Any) -> bytes:
     """The line that tells a `devkit worker` or `devkit api` which app to run, and with which broker."""
     folder = os.fspath(app.folder)
-    return _line({"run": True, "app": [folder, app.module, app.attribute], "env": dict(project.late), **more})
-
-
-def _line(order: Mapping[str, Any]) -> bytes:
-    return json.dumps(order).encode() + b"\n"
+    return line({"run": True, "app": [folder, app.module, app.attribute], "env": dict(project.late), **more})

@@ -533,7 +533,7 @@ def test_as_a_program(backends: dict[str, Backend], tmp_path: Path) -> None:
     order = {"do": "find", "id": backend.ids["fails"], "allow_pickle": False}
     ended = subprocess.run(
         [sys.executable, AGENT, "results", "made", "app"],
-        input=json.dumps(order),
+        input=json.dumps(order) + "\n",
         cwd=tmp_path,
         env={**os.environ, "BACKEND": backend.url, "EXTENDED": "yes"},
         capture_output=True,
