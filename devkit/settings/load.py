@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.settings.options import Options, check_of, environment_name, known
+from devkit.settings.paths import Paths, paths_for
 
 
 def _is_strings(value: Any) -> bool:
@@ -73,6 +74,11 @@ class Settings:
     env_file: Path | None
     extra_services: tuple[ExtraService, ...]
     fastapi_entrypoint: str | None
+
+    @property
+    def paths(self) -> Paths:
+        """The project's folders."""
+        return paths_for(self.root, self.options.data_dir, self.inherited)
 
     def passed_on(self) -> list[str]:
         """The flags that another devkit command needs to come to the same settings in this project's folder."""

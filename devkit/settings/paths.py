@@ -30,6 +30,26 @@ class Paths:
         return self.logs / "started"
 
     @property
+    def debug(self) -> Path:
+        """Breakpoints, and the history of what was typed at the prompt."""
+        return self.data / "debug"
+
+    @property
+    def sessions(self) -> Path:
+        """The tasks that are paused."""
+        return self.debug / "sessions"
+
+    @property
+    def failures(self) -> Path:
+        """Where workers note where they keep failures, and the store of those that have no Redis."""
+        return self.data / "failures"
+
+    @property
+    def preload(self) -> Path:
+        """What programs import besides the project's own modules."""
+        return self.data / "preload"
+
+    @property
     def socket(self) -> Path:
         """The control socket of the running stack."""
         return self.runtime / "control.sock"

@@ -5,6 +5,7 @@ Most often there is one paused task, and it is the one that is meant. It is not 
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -16,7 +17,8 @@ from devkit.containers.script import UnreachableError
 
 # With others it is another place, or nothing is attached to at first.
 OPTIONS = {"-e", "--execute", "--timeout"}
-SESSIONS = Path(".devkit", "debug", "sessions")
+# Reading the settings takes as long as the way. By a wrong guess no way is begun, or one that `take` closes.
+DATA_DIR = re.compile(r"""^ *(?:export +)?(?:DEVKIT_DATA_DIR|data_dir) *= *["']?([^"'\s#]+)""", re.MULTILINE)
 ID_LENGTH = 64
 SHORT_ID = 12
 
@@ -28,10 +30,10 @@ def begin(arguments: Sequence[str], make: Callable[[Exec], Pipe] = Pipe) -> None
     global _begun  # noqa: PLW0603 - there is one command line
     if any(word.startswith("-") and word not in OPTIONS for word in arguments):
         return
-    here = Path.cwd()
-    folder = next((path / SESSIONS for path in (here, *here.parents) if (path / SESSIONS).is_dir()), None)
-    # What another user wrote into a folder above begins nothing.
-    containers = set(_containers(folder)) if folder and folder.stat().st_uid == os.getuid() else set()
+    folder = _data_folder() / "debug" / "sessions"
+    # What another user wrote there begins nothing.
+    ours = folder.is_dir() and folder.stat().st_uid == os.getuid()
+    containers = set(_containers(folder)) if ours else set()
     if len(containers) == 1 and len(container := containers.pop()) == ID_LENGTH:
         with suppress(UnreachableError):
             _begun = make(InContainer(container, container[:SHORT_ID]))
@@ -49,6 +51,17 @@ def take(exec_: Exec) -> Pipe | None:
 
 def _container(exec_: Exec) -> str:
     return exec_.container if isinstance(exec_, InContainer) else ""
+
+
+def _data_folder() -> Path:
+    here = Path.cwd()
+    root = next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)
+    text = f"DEVKIT_DATA_DIR={os.environ.get('DEVKIT_DATA_DIR', '')}\n"
+    for name in (".env", "pyproject.toml"):
+        with suppress(OSError, ValueError):
+            text += (root / name).read_text(encoding="utf-8") + "\n"
+    found = DATA_DIR.search(text)
+    return root / os.path.expanduser(found[1] if found else ".devkit")  # noqa: PTH111 - never raises
 
 
 def _containers(folder: Path) -> Iterable[str]:

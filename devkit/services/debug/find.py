@@ -38,9 +38,9 @@ class Debugging:
         self._settings = settings
         self._paths = paths
         self.root = settings.root
-        self.folder = paths.data / "debug"
+        self.folder = paths.debug
         self.history = self.folder / "history"
-        self.sessions_folder = self.folder / "sessions"
+        self.sessions_folder = paths.sessions
         self._sessions = Sessions(str(self.sessions_folder))
         self._breakpoints = Breakpoints(str(self.folder))
         self.elsewhere = Elsewhere(self.root, settings.environ.get("PATH"), only, self._sessions.all)

@@ -58,7 +58,7 @@ class Failures:
         self._settings = settings
         self._paths = paths
         self._find_routes = find_routes
-        self._folder = str(paths.data / "failures")
+        self._folder = str(paths.failures)
 
     @property
     def where(self) -> str:

@@ -22,7 +22,6 @@ from devkit.services.project.python import find_python
 from devkit.services.reload.eyes import Eyes, Voice, settings_files
 from devkit.services.reload.parent import Parent
 from devkit.services.reload.ready import ReadyFile, with_data
-from devkit.services.reload.worker import debug_folder
 from devkit.services.signals import signals_into
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
@@ -79,10 +78,9 @@ class _Runner:
         self._ready_file = ready_file
         self._inbox: Inbox = SimpleQueue()
         self._loans = _address(paths) if plan.name == "worker" else ""
-        folder = paths.data / "preload"
-        folder.mkdir(exist_ok=True)
-        self._learned = folder / f"{plan.name}.json"
-        self._sessions = Sessions(os.fspath(debug_folder(self._settings) / "sessions"))
+        paths.preload.mkdir(exist_ok=True)
+        self._learned = paths.preload / f"{plan.name}.json"
+        self._sessions = Sessions(os.fspath(paths.sessions))
         self._late: dict[str, str] = {}
         self._app: AppRef | None = None
         self._eyes: Eyes | None = None
@@ -159,7 +157,7 @@ class _Runner:
         argv = zygote_argv(python, plan.name, learned, settings.options.no_preload or "", lends)
         environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
         if plan.name == "worker":
-            environ[DEBUG_FOLDER] = os.fspath(debug_folder(settings))
+            environ[DEBUG_FOLDER] = os.fspath(settings.paths.debug)
         return ZygoteProcess(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
 
     def _program(self, make_zygote: Callable[[], ZygoteProcess]) -> Program:

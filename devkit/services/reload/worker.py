@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 from devkit.errors import UsageError
@@ -63,7 +62,7 @@ class WorkerPlan:
         return {
             "kind": "worker",
             "argv": ["-A", str(app), *quiet, "worker", *worker_options(settings.options), *self._arguments, "-n", node],
-            "debug": os.fspath(debug_folder(settings)),
+            "debug": os.fspath(settings.paths.debug),
             "root": os.fspath(settings.root),
             "failures": failures_order(settings),
         }
@@ -73,17 +72,7 @@ def failures_order(settings: Settings) -> dict[str, Any]:
     """How a worker keeps what fails: the folder for an app without a Redis, and how much."""
     options = settings.options
     limits = [options.failures_count, options.failures_days, options.failures_mb]
-    return {"folder": os.fspath(failures_folder(settings)), "limits": limits}
-
-
-def failures_folder(settings: Settings) -> Path:
-    """Where workers note where they keep failures, and the store of those that have no Redis."""
-    return settings.root / Path(settings.options.data_dir).expanduser() / "failures"
-
-
-def debug_folder(settings: Settings) -> Path:
-    """Where paused tasks and breakpoints are kept, for the worker and for `devkit debug`."""
-    return settings.root / Path(settings.options.data_dir).expanduser() / "debug"
+    return {"folder": os.fspath(settings.paths.failures), "limits": limits}
 
 
 def worker_options(options: Options) -> list[str]:

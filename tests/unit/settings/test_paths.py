@@ -21,6 +21,10 @@ def test_data_is_in_the_project_and_the_socket_in_the_users_runtime_folder(tmp_p
 
     assert paths.data == tmp_path / ".devkit"
     assert paths.logs == tmp_path / ".devkit" / "logs"
+    assert paths.debug == tmp_path / ".devkit" / "debug"
+    assert paths.sessions == tmp_path / ".devkit" / "debug" / "sessions"
+    assert paths.failures == tmp_path / ".devkit" / "failures"
+    assert paths.preload == tmp_path / ".devkit" / "preload"
     assert paths.runtime.parent == Path("/run/user/1/devkit")
     assert paths.socket == paths.runtime / "control.sock"
     assert not paths.data.exists()

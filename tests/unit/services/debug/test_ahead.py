@@ -13,6 +13,7 @@ from devkit.containers import relay
 from devkit.containers.execs import Exec, InContainer, InPod
 from devkit.containers.script import UnreachableError
 from devkit.services.debug import ahead
+from devkit.settings.load import load
 
 ONE, TWO = "1" * 64, "2" * 64
 
@@ -43,14 +44,18 @@ def made() -> Iterator[Pipes]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / ".devkit" / "debug" / "sessions").mkdir(parents=True)
+    monkeypatch.delenv("DEVKIT_DATA_DIR", raising=False)
+    (tmp_path / "pyproject.toml").touch()
     (tmp_path / "src").mkdir()
     monkeypatch.chdir(tmp_path / "src")
     return tmp_path
 
 
 def keep(project: Path, name: str, session: Any) -> None:
-    (project / ".devkit" / "debug" / "sessions" / f"{name}.json").write_text(json.dumps(session))
+    """Where the settings say that sessions are."""
+    folder = load(project / "src", {}, os.environ).paths.sessions
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(session))
 
 
 def paused(container: str, host: str = "111111111111") -> dict[str, str]:
@@ -69,6 +74,43 @@ def test_one_container(project: Path, made: Pipes, arguments: list[str]) -> None
     assert [one.exec for one in made] == [InContainer(ONE, ONE[:12])]
     assert ahead.take(InContainer(ONE, "shop-worker-1")) is made[0]  # type: ignore[comparison-overlap]
     assert ahead.take(InContainer(ONE, "shop-worker-1")) is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "env_file", "pyproject"),
+    [
+        ("kept", "", ""),
+        ("~/kept", "", ""),
+        ("", "DEVKIT_DATA_DIR=kept", ""),
+        ("", "A=b\nexport DEVKIT_DATA_DIR='kept' # here", ""),
+        ("", "", '[tool.devkit]\ndata_dir = "ROOT/elsewhere"  # here'),
+        ("", "", "[tool.devkit]\napi = 'a:b'\ndata_dir='../kept'\n"),
+        ("", "DEVKIT_DATA_DIR=one", '[tool.devkit]\ndata_dir = "two"'),
+        ("one", "DEVKIT_DATA_DIR=two", '[tool.devkit]\ndata_dir = "three"'),
+        ("", "DEVKIT_DATA_DIR=", "[tool.devkit]\n# data_dir = 'two'"),
+    ],
+)
+def test_wherever_the_data_is(
+    project: Path, made: Pipes, monkeypatch: pytest.MonkeyPatch, variable: str, env_file: str, pyproject: str
+) -> None:
+    monkeypatch.setenv("HOME", str(project / "home"))
+    if variable:
+        monkeypatch.setenv("DEVKIT_DATA_DIR", variable)
+    (project / ".env").write_text(env_file)
+    (project / "pyproject.toml").write_text(pyproject.replace("ROOT", str(project)))
+    keep(project, "a", paused(ONE))
+
+    ahead.begin([], made)
+
+    assert [one.exec for one in made] == [InContainer(ONE, ONE[:12])]
+
+
+@pytest.mark.parametrize("said", ["~nobody-of-this-name/x", "a\0b", "src/../pyproject.toml", "("])
+def test_a_data_folder_that_is_none(project: Path, made: Pipes, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    keep(project, "a", paused(ONE))
+    (project / ".env").write_text(f"DEVKIT_DATA_DIR={said}")
+    ahead.begin([], made)
+    assert made == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from devkit.services.stack.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef
 from devkit.settings.load import load
 from devkit.settings.options import Options
+from devkit.settings.paths import paths_for
 from tests.unit.services.projects import project_in, write
 
 OURS = ["-l", "INFO", "-E", "--without-mingle", "--without-gossip"]
@@ -38,6 +39,16 @@ def node(folder: Path, *arguments: str, number: int = 2) -> str:
 
 def test_the_first_generation_shows_celerys_banner(tmp_path: Path) -> None:
     assert argv(tmp_path) == ["-A", "shop.worker:app", "worker", *OURS, "-n", "celery.1@%h"]
+
+
+@pytest.mark.parametrize("data_dir", [".devkit", "kept", "/var/kept"])
+def test_it_is_told_the_folders_in_which_devkit_looks(tmp_path: Path, data_dir: str) -> None:
+    settings = load(tmp_path, {}, {"DEVKIT_DATA_DIR": data_dir})
+
+    order = WorkerPlan([]).order(settings, AppRef(tmp_path, "shop.worker", "app"), 1)
+
+    paths = paths_for(tmp_path, data_dir, {})
+    assert (order["debug"], order["failures"]["folder"]) == (str(paths.debug), str(paths.failures))
 
 
 def test_later_ones_are_quiet(tmp_path: Path) -> None:
