@@ -11,16 +11,7 @@ from threading import Event, Thread
 from devkit.containers.execs import Exec
 from devkit.containers.script import FROM_STDIN, PYTHONS, UnreachableError, lacks, line, said, text
 from devkit.model import rdb
-from devkit.model.session import Session
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A process of a plain worker that listens for a debugger's client."""
-
-    pid: int
-    host: str
-    port: int
+from devkit.model.session import Session, Waiting
 
 
 @dataclass(frozen=True)

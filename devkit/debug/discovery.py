@@ -6,23 +6,14 @@ Nobody connects to find out: the first connection is the conversation.
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from devkit.model.rdb import BASE_PORT, DEBUG_FOLDER, is_rdb_port, is_worker
+from devkit.model.session import Waiting
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where others listen, and how to reach them
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A process of a plain worker that listens for a debugger's client."""
-
-    pid: int
-    host: str
-    port: int
 
 
 def waiting(root: Path, known: Collection[int]) -> list[Waiting]:

@@ -56,3 +56,12 @@ class Session:
         if not 0 < found.pid < 1 << 31:
             raise ValueError(f"pid: {found.pid}")
         return found
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A process of a plain worker that listens for a debugger's client: no session tells of its task."""
+
+    pid: int
+    host: str
+    port: int

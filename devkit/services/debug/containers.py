@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError
-from devkit.model.session import Session
+from devkit.model.session import Session, Waiting
 from devkit.store.sessions import is_here
 
 if TYPE_CHECKING:
     from devkit.containers.execs import Exec
     from devkit.containers.relay import Pipe
     from devkit.containers.script import UnreachableError
-    from devkit.containers.watch import Waiting
     from devkit.services.debug.lookout import Lookout, Places
 
 SHORT_ID = 12  # as docker shows it

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from devkit.containers.docker import Container, DockerError, containers_of, inspect, running
 from devkit.containers.execs import Exec, InContainer, InPod
-from devkit.containers.watch import Waiting, Watch
+from devkit.containers.watch import Watch
 from devkit.errors import DevkitError, UsageError, did_you_mean
-from devkit.model.session import Session
+from devkit.model.session import Session, Waiting
 from devkit.settings.discover.compose import has_compose_file
 
 LIST_S = 1.0  # so often docker is asked which containers there are

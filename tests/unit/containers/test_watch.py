@@ -16,10 +16,10 @@ import pytest
 from devkit.containers.execs import Exec, InContainer
 from devkit.containers.inside.watch import host
 from devkit.containers.script import text
-from devkit.containers.watch import Inside, Waiting, Watch, script
+from devkit.containers.watch import Inside, Watch, script
 from devkit.model.container import container_id
 from devkit.model.rdb import BASE_PORT, DEBUG_FOLDER
-from devkit.model.session import Session
+from devkit.model.session import Session, Waiting
 from devkit.store.sessions import Sessions, process_started
 from tests.unit.containers.places import Here, container, needs_docker
 from tests.unit.waiting import wait_for

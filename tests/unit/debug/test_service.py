@@ -14,11 +14,10 @@ import pytest
 from devkit.cli.debug.lists import breakpoint_line, breakpoints_json, paused_json, paused_table, short_id
 from devkit.cli.text import ago
 from devkit.containers.execs import Exec, InContainer
-from devkit.containers.watch import Waiting
 from devkit.errors import DevkitError, UsageError
 from devkit.model.breakpoint import Breakpoint
 from devkit.model.container import container_id
-from devkit.model.session import Session
+from devkit.model.session import Session, Waiting
 from devkit.services.debug.containers import Elsewhere
 from devkit.services.debug.find import Debugging
 from devkit.services.debug.paused import Paused, matching

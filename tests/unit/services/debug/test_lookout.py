@@ -14,9 +14,9 @@ import pytest
 
 from devkit.containers.docker import LABEL
 from devkit.containers.execs import Exec, InContainer
-from devkit.containers.watch import Inside, Waiting, Watch
+from devkit.containers.watch import Inside, Watch
 from devkit.errors import DevkitError, UsageError
-from devkit.model.session import Session
+from devkit.model.session import Session, Waiting
 from devkit.services.debug.containers import Elsewhere, Only
 from devkit.services.debug.lookout import AGAIN_S, Lookout, OfProject, Places, Pod, named, state_of
 from devkit.store.files import replace as replace_file
