@@ -33,7 +33,7 @@ class Inside:
         )
 
 
-class Watch:
+class ContainerWatch:
     """`inside` is what was told last; None: nothing yet. `problem` is why it ended, if it did not end by `close`."""
 
     def __init__(self, exec_: Exec, changed: Callable[[], object] = lambda: None) -> None:
@@ -103,4 +103,4 @@ class Watch:
 
 def script() -> str:
     """What runs inside."""
-    return Path(rdb.__file__).read_text(encoding="utf-8") + text("watch")
+    return Path(rdb.__file__).read_text(encoding="utf-8") + text("scan")

@@ -43,7 +43,7 @@ class Debugger:
     ) -> None:
         """`only` is the one container or pod to look into."""
         self._debugging = Debugging(project.settings, project.paths, only)
-        self._elsewhere = self._debugging.elsewhere
+        self._containers = self._debugging.containers
         self._folder = folder.absolute()
         self._commands = commands
         self._timeout = timeout
@@ -54,9 +54,9 @@ class Debugger:
         """The paused tasks, and under them the breakpoints."""
         from devkit.cli.debug.lists import breakpoint_line, paused_json, paused_table
 
-        self._elsewhere.look()
+        self._containers.look()
         plain = self._debugging.plain()
-        self._elsewhere.settle()
+        self._containers.settle()
         paused = self._debugging.paused() + plain + self._debugging.plain_elsewhere()
         if task is not None:
             paused = matching(paused, task)
@@ -92,7 +92,7 @@ class Debugger:
 
     def check(self, task: str) -> None:
         """Raises UsageError for what is no task and nobody's id."""
-        if not self._elsewhere.only and not matching(self._debugging.paused(), task):
+        if not self._containers.only and not matching(self._debugging.paused(), task):
             self._debugging.check(task)
 
     def set_breakpoints(
@@ -102,7 +102,7 @@ class Debugger:
         from devkit.cli.debug.lists import breakpoint_line
 
         self._debugging.prepare()
-        self._elsewhere.look()
+        self._containers.look()
         self._only_what_comes()
         added = [self._debugging.set_breakpoint(place, condition, self._folder) for place in places]
         if on_failure:
@@ -124,9 +124,9 @@ class Debugger:
 
     def wait_and_attach(self, task: str | None) -> int:
         """Attach to the task that is meant, as soon as it is paused."""
-        if self._elsewhere.only:
-            self._elsewhere.look()
-            self._elsewhere.settle()
+        if self._containers.only:
+            self._containers.look()
+            self._containers.settle()
         self._notice = f"no {task or 'task'} is paused; waiting for one (Ctrl-C ends the wait)"
         while True:
             found = self._find(task) or self._wait(lambda: self._find(task))
@@ -145,7 +145,7 @@ class Debugger:
 
         args, kwargs = arguments(args_json, kwargs_json)
         with closing(self._debugging.send(task, args, kwargs, queue, pause=pause)) as sending:
-            self._elsewhere.look()
+            self._containers.look()
             self._only_what_comes()
             if self._known:
                 say("other tasks are paused, each in a process of its worker: devkit debug --list")
@@ -207,8 +207,8 @@ class Debugger:
     def _still_there(self, found: list[Paused], task: str | None) -> list[Paused]:
         """Who is to choose gets all that there is to choose from in containers, and nothing that these left behind."""
         if len(found) > 1 and any(one.there for one in found):
-            self._elsewhere.look()
-        self._elsewhere.settle()
+            self._containers.look()
+        self._containers.settle()
         return self._find(task) or found
 
     def _plain(self) -> list[Paused]:
@@ -230,10 +230,10 @@ class Debugger:
         began = time.monotonic()
         deadline = None if self._timeout is None else began + self._timeout
         if not (found := look()):
-            self._elsewhere.look()
+            self._containers.look()
             self._import_ahead()
         while not found:
-            looked = self._elsewhere.has_looked or time.monotonic() > began + FIRST_LOOK_S
+            looked = self._containers.has_looked or time.monotonic() > began + FIRST_LOOK_S
             if (found := look()) or until():
                 break
             if looked and self._notice:
@@ -249,7 +249,7 @@ class Debugger:
                         "see whether a worker runs: devkit status",
                     ],
                 )
-            self._elsewhere.check()
+            self._containers.check()
             pause()
         return found
 
@@ -282,7 +282,7 @@ class Debugger:
         with self._debugging.reach(paused) or nullcontext() as pipe:  # it is on its way while this is imported
             from devkit.debug.attach import Attach
 
-            self._elsewhere.stop()
+            self._containers.stop()
             self._debugging.prepare()
             stream = self._debugging.stream(paused, pipe) if pipe else None
             if stream:

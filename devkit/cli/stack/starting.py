@@ -18,10 +18,10 @@ def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
     """Start the stack without containers, unless it runs in them already."""
     from devkit.services.stack.run import run_stack
 
-    elsewhere = _Elsewhere(project)
+    in_containers = _StackInContainers(project)
 
     def report(names: Sequence[str], inbox: Taker) -> Report:
-        elsewhere.refuse()
+        in_containers.refuse()
         return Report(project.paths, names, inbox, quiet=quiet)
 
     return run_stack(project.settings, project.paths, services, report)
@@ -53,7 +53,7 @@ def in_containers(
     return code
 
 
-class _Elsewhere:
+class _StackInContainers:
     """Looks in the background whether the project's stack runs in containers."""
 
     def __init__(self, project: Project) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from devkit.containers.execs import Exec
     from devkit.containers.relay import Pipe
     from devkit.containers.script import UnreachableError
-    from devkit.services.debug.lookout import Lookout, Places
+    from devkit.services.debug.lookout import ContainerSource, Lookout
 
 SHORT_ID = 12  # as docker shows it
 # How long a container whose program was killed may take to end.
@@ -34,7 +34,7 @@ class Only:
     namespace: str = ""
 
 
-class Elsewhere:
+class ProjectContainers:
     """The containers of one project, or the one place that somebody asked for."""
 
     def __init__(self, root: Path, path: str | None, only: Only | None, kept: Callable[[], list[Session]]) -> None:
@@ -47,10 +47,10 @@ class Elsewhere:
 
     def look(self) -> None:
         """Look from now on, in the background. Raises DevkitError where what was asked for is not there."""
-        if self._lookout is None and (places := self._places()):
+        if self._lookout is None and (source := self._source()):
             from devkit.services.debug.lookout import Lookout
 
-            self._lookout = Lookout(places)
+            self._lookout = Lookout(source)
 
     def settle(self) -> None:
         """Wait until it is known what is paused. Raises DevkitError where that cannot be known."""
@@ -66,7 +66,7 @@ class Elsewhere:
     def check(self) -> None:
         """Raises DevkitError if nothing can be found in the one place to look."""
         if self.only and self._lookout and (trouble := self._lookout.trouble()):
-            raise DevkitError(f"cannot look into {self._lookout.places.name}: {trouble}", mend=[self._mend])
+            raise DevkitError(f"cannot look into {self._lookout.source.name}: {trouble}", mend=[self._mend])
 
     def stop(self) -> None:
         """Look no more."""
@@ -78,7 +78,7 @@ class Elsewhere:
         """Where."""
         if not self._lookout:
             return []
-        name, problem = self._lookout.places.name, self._lookout.problem
+        name, problem = self._lookout.source.name, self._lookout.problem
         return [f"{name}: {problem}" if problem else name]
 
     def sessions(self) -> "list[tuple[Exec, Session]]":
@@ -141,7 +141,7 @@ class Elsewhere:
     def _mend(self) -> str:
         return "see what runs: kubectl get pods" if self.only and self.only.pod else "see what runs: docker ps"
 
-    def _places(self) -> "Places | None":
+    def _source(self) -> "ContainerSource | None":
         from devkit.containers.docker import find_docker
         from devkit.services.debug.lookout import OfProject, Pod, named
 

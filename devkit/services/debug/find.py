@@ -13,7 +13,7 @@ from devkit.model.place import here
 from devkit.model.session import Session
 from devkit.model.status import StackStatus
 from devkit.model.text import is_named, ways_to_name
-from devkit.services.debug.containers import Elsewhere, GoneError, Only
+from devkit.services.debug.containers import GoneError, Only, ProjectContainers
 from devkit.services.debug.paused import LOCAL, Paused, of_plain
 from devkit.services.debug.sending import Sending
 from devkit.settings.load import Settings
@@ -43,7 +43,7 @@ class Debugging:
         self.sessions_folder = paths.sessions
         self._sessions = Sessions(str(self.sessions_folder))
         self._breakpoints = Breakpoints(str(self.folder))
-        self.elsewhere = Elsewhere(self.root, settings.environ.get("PATH"), only, self._sessions.all)
+        self.containers = ProjectContainers(self.root, settings.environ.get("PATH"), only, self._sessions.all)
 
     def prepare(self) -> None:
         """Make the folder in which the history is kept. Raises DevkitError."""
@@ -52,11 +52,11 @@ class Debugging:
 
     def paused(self) -> list[Paused]:
         """The tasks that wait in devkit's own workers, the longest paused first."""
-        found = [] if self.elsewhere.only else [self._kept(one) for one in self._sessions.all() if self._lives(one)]
+        found = [] if self.containers.only else [self._kept(one) for one in self._sessions.all() if self._lives(one)]
         known = {one.session.token for one in found}
         found += [
             Paused(self._from(session), there=there)
-            for there, session in self.elsewhere.sessions()
+            for there, session in self.containers.sessions()
             if session.token not in known
         ]
         return sorted((one for one in found if one.session.state == PAUSED), key=lambda one: one.session.since)
@@ -65,22 +65,22 @@ class Debugging:
         """Those that wait in Celery's own rdb: looking through all processes takes a moment."""
         from devkit.debug.discovery import waiting
 
-        if self.elsewhere.only:
+        if self.containers.only:
             return []
         known = {session.pid for session in self._sessions.all() if is_here(session)}
         return [Paused(of_plain(one.pid, one.port), one.host) for one in waiting(self.root, known)]
 
     def plain_elsewhere(self) -> list[Paused]:
         """Those that do so in containers."""
-        return [Paused(of_plain(one.pid, one.port), one.host, there) for there, one in self.elsewhere.plain()]
+        return [Paused(of_plain(one.pid, one.port), one.host, there) for there, one in self.containers.plain()]
 
     def at_address(self, host: str, port: int) -> Paused:
         """Whatever listens there; a session is known by its port. Raises DevkitError."""
-        if self.elsewhere.only:
-            self.elsewhere.look()
-            self.elsewhere.settle()
+        if self.containers.only:
+            self.containers.look()
+            self.containers.settle()
             known = [one for one in self.paused() if one.session.port == port]
-            return known[0] if known else Paused(of_plain(0, port), host, self.elsewhere.asked_for())
+            return known[0] if known else Paused(of_plain(0, port), host, self.containers.asked_for())
         for session in self._sessions.all():
             is_meant = host == session.host or (is_here(session) and host in (LOCAL, "localhost"))
             if session.port == port and is_meant:
@@ -92,7 +92,7 @@ class Debugging:
 
         Raises DevkitError.
         """
-        return self.elsewhere.reach(paused.there) if paused.there else None
+        return self.containers.reach(paused.there) if paused.there else None
 
     def stream(self, paused: Paused, pipe: "Pipe") -> socket.socket:
         """The connection, when it is there. Raises GoneError where nobody waits any more, DevkitError."""
@@ -102,7 +102,7 @@ class Debugging:
         try:
             return pipe.connect(paused.host, paused.session.port)
         except UnreachableError as problem:
-            error = self.elsewhere.unreachable(paused.there, paused.session.port, problem)
+            error = self.containers.unreachable(paused.there, paused.session.port, problem)
             if isinstance(error, GoneError):
                 self._sessions.remove(paused.session.id)
             raise error from None
@@ -110,7 +110,7 @@ class Debugging:
     def lost(self, paused: Paused) -> DevkitError:
         """The connection has ended, and nobody had ended it."""
         assert paused.there is not None
-        return self.elsewhere.lost(paused.there)
+        return self.containers.lost(paused.there)
 
     def looked(self) -> list[str]:
         """Where paused tasks were looked for."""
@@ -118,7 +118,7 @@ class Debugging:
             f"the sessions in {self.sessions_folder}",
             f"Celery workers in {self.root} that listen as Celery's own rdb does",
         ]
-        return [*([] if self.elsewhere.only else near), *self.elsewhere.looked()]
+        return [*([] if self.containers.only else near), *self.containers.looked()]
 
     def here(self, path: str) -> str:
         """The file on this machine of one in a container."""
@@ -126,13 +126,13 @@ class Debugging:
 
     def _lives(self, session: Session) -> bool:
         """Whether it is worth telling; what a container left behind is cleared away."""
-        if self.elsewhere.is_gone(session):
+        if self.containers.is_gone(session):
             self._sessions.remove(session.id)
             return False
         return True
 
     def _kept(self, session: Session) -> Paused:
-        there = self.elsewhere.place(session)
+        there = self.containers.place(session)
         return Paused(self._from(session), there=there) if there else Paused(session)
 
     def _from(self, session: Session) -> Session:

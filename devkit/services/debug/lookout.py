@@ -9,7 +9,7 @@ from typing import Protocol
 
 from devkit.containers.docker import Container, DockerError, containers_of, inspect, running
 from devkit.containers.execs import Exec, InContainer, InPod
-from devkit.containers.watch import Watch
+from devkit.containers.watch import ContainerWatch
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.model.session import Session, Waiting
 from devkit.settings.discover.compose import has_compose_file
@@ -23,7 +23,7 @@ ID_LENGTH = 64
 POLL_S = 0.05
 
 
-class Places(Protocol):
+class ContainerSource(Protocol):
     """Where to look; `name` is what to call that where nothing is found.
 
     `all_running` are the ids of all containers that ran when docker was asked last, None where it was not.
@@ -94,7 +94,7 @@ class _Look:
     """One place, what is told of it, and when it was last begun to look there."""
 
     exec_: Exec
-    watch: Watch
+    watch: ContainerWatch
     since: float
 
 
@@ -103,15 +103,15 @@ class Lookout:
 
     def __init__(
         self,
-        places: Places,
-        watch: Callable[[Exec, Callable[[], object]], Watch] = Watch,
+        source: ContainerSource,
+        watch: Callable[[Exec, Callable[[], object]], ContainerWatch] = ContainerWatch,
         *,
         every_s: float = LIST_S,
         again_s: float = AGAIN_S,
     ) -> None:
         """`watch` makes what looks into one of them; they are listed each `every_s` seconds, one that could not be
         looked into is tried again after `again_s`."""
-        self.places = places
+        self.source = source
         self._watch, self._every_s, self._again_s = watch, every_s, again_s
         self.problem = ""  # why docker could not be asked
         self._looks: dict[str, _Look] = {}
@@ -151,7 +151,7 @@ class Lookout:
 
     def is_gone(self, session: Session) -> bool:
         """Whether the session's container, or the process in it, is known to have ended."""
-        all_running = self.places.all_running
+        all_running = self.source.all_running
         if all_running is not None and len(session.container) == ID_LENGTH and session.container not in all_running:
             return True
         with self._news:
@@ -171,7 +171,7 @@ class Lookout:
             problems = [str(look.watch.problem) for look in self._looks.values() if look.watch.problem]
             if len(problems) < len(self._looks):
                 return ""
-            return "; ".join(problems) or f"{self.places.name} has stopped"
+            return "; ".join(problems) or f"{self.source.name} has stopped"
 
     def close(self) -> None:
         """Look no more."""
@@ -181,7 +181,7 @@ class Lookout:
         for _, watch in self._told():
             watch.close()
 
-    def _told(self) -> list[tuple[Exec, Watch]]:
+    def _told(self) -> list[tuple[Exec, ContainerWatch]]:
         with self._news:
             return [(look.exec_, look.watch) for look in self._looks.values()]
 
@@ -193,7 +193,7 @@ class Lookout:
     def _run(self) -> None:
         while True:
             try:
-                found = self.places.running()
+                found = self.source.running()
                 problem = ""
             except DockerError as error:
                 found, problem = None, str(error)
@@ -222,7 +222,7 @@ class Lookout:
             self._news.notify_all()
 
 
-def named(docker: str | None, name: str, root: Path) -> Places:
+def named(docker: str | None, name: str, root: Path) -> ContainerSource:
     """The containers of that name, id, or compose service, as `worker` or `worker-2`. Raises DevkitError."""
     if docker is None:
         raise DevkitError("there is no docker on PATH", mend=["install docker, or put it on PATH"])

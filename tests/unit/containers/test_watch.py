@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from devkit.containers.execs import Exec, InContainer
-from devkit.containers.inside.watch import host
+from devkit.containers.inside.scan import host
 from devkit.containers.script import text
-from devkit.containers.watch import Inside, Watch, script
+from devkit.containers.watch import ContainerWatch, Inside, script
 from devkit.model.container import container_id
 from devkit.model.rdb import BASE_PORT, DEBUG_FOLDER
 from devkit.model.session import Session, Waiting
@@ -78,8 +78,8 @@ def worker(address: str = "127.0.0.1", *, base: int | None = None, folder: str =
 
 
 @contextmanager
-def watching(exec_: Exec) -> Iterator[Watch]:
-    watch = Watch(exec_)
+def watching(exec_: Exec) -> Iterator[ContainerWatch]:
+    watch = ContainerWatch(exec_)
     try:
         yield watch
     finally:
@@ -88,7 +88,7 @@ def watching(exec_: Exec) -> Iterator[Watch]:
         assert not watch._thread.is_alive()
 
 
-def wait_until_told(watch: Watch, condition: Callable[[Inside], object]) -> Inside:
+def wait_until_told(watch: ContainerWatch, condition: Callable[[Inside], object]) -> Inside:
     def found() -> bool:
         assert watch.problem is None, watch.problem
         return watch.inside is not None and bool(condition(watch.inside))
@@ -253,7 +253,7 @@ def test_addresses_as_the_kernel_writes_them(address: str, family: int, name: st
     assert host(address, family) == name
 
 
-@pytest.mark.parametrize("source", [text("connect"), script()], ids=["connect", "watch"])
+@pytest.mark.parametrize("source", [text("connect"), script()], ids=["connect", "scan"])
 def test_what_runs_there_is_python_3_7_and_needs_nothing(source: str) -> None:
     tree = ast.parse(source, feature_version=(3, 7))
     modules = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]

@@ -18,7 +18,7 @@ from devkit.errors import DevkitError, UsageError
 from devkit.model.breakpoint import Breakpoint
 from devkit.model.container import container_id
 from devkit.model.session import Session, Waiting
-from devkit.services.debug.containers import Elsewhere
+from devkit.services.debug.containers import ProjectContainers
 from devkit.services.debug.find import Debugging
 from devkit.services.debug.paused import Paused, matching
 from devkit.services.debug.sending import Sending
@@ -100,7 +100,7 @@ CONTAINER = "1" * 64
 THERE = InContainer(CONTAINER, "shop-worker-2")
 
 
-class FakeElsewhere(Elsewhere):
+class ToldContainers(ProjectContainers):
     """Containers that tell what a test says."""
 
     def __init__(self, project: Debugging, *told: Session, plain: Sequence[Waiting] = (), gone: str = "") -> None:
@@ -125,7 +125,7 @@ def test_sessions_of_containers(project: Debugging) -> None:
     """In the shared folder, or told of by the container alone; what is told of twice is one."""
     kept, told = in_container(id="a", token="1"), in_container(id="b", token="2", since=2000.0)  # noqa: S106
     Sessions(str(project.sessions_folder)).put(kept)
-    project.elsewhere = FakeElsewhere(project, kept, told, in_container(id="c", token="3", state="running"))  # noqa: S106
+    project.containers = ToldContainers(project, kept, told, in_container(id="c", token="3", state="running"))  # noqa: S106
 
     found = project.paused()
 
@@ -139,14 +139,14 @@ def test_what_a_container_left_behind_is_cleared_away(project: Debugging) -> Non
     store = Sessions(str(project.sessions_folder))
     store.put(in_container(id="a"))
     store.put(in_container(id="b"))
-    project.elsewhere = FakeElsewhere(project, gone="a")
+    project.containers = ToldContainers(project, gone="a")
 
     assert [one.session.id for one in project.paused()] == ["b"]
     assert store.of_task("a") == []
 
 
 def test_plain_ones_in_several_places_are_several(project: Debugging) -> None:
-    project.elsewhere = FakeElsewhere(project, plain=[Waiting(7, "127.0.0.1", 6899)])
+    project.containers = ToldContainers(project, plain=[Waiting(7, "127.0.0.1", 6899)])
 
     (one,) = project.plain_elsewhere()
 

@@ -14,11 +14,11 @@ import pytest
 
 from devkit.containers.docker import LABEL
 from devkit.containers.execs import Exec, InContainer
-from devkit.containers.watch import Inside, Watch
+from devkit.containers.watch import ContainerWatch, Inside
 from devkit.errors import DevkitError, UsageError
 from devkit.model.session import Session, Waiting
-from devkit.services.debug.containers import Elsewhere, Only
-from devkit.services.debug.lookout import AGAIN_S, Lookout, OfProject, Places, Pod, named, state_of
+from devkit.services.debug.containers import Only, ProjectContainers
+from devkit.services.debug.lookout import AGAIN_S, ContainerSource, Lookout, OfProject, Pod, named, state_of
 from devkit.store.files import replace as replace_file
 from tests.unit.waiting import wait_for
 
@@ -131,9 +131,9 @@ class FakeWatch:
 class Watches(list[FakeWatch]):
     """Makes watches, and has those that were made."""
 
-    def __call__(self, exec_: Exec, changed: Callable[[], object]) -> Watch:
+    def __call__(self, exec_: Exec, changed: Callable[[], object]) -> ContainerWatch:
         self.append(FakeWatch(exec_, changed))
-        return cast("Watch", self[-1])
+        return cast("ContainerWatch", self[-1])
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def fixed(*ids: str) -> Fixed:
 
 
 @contextmanager
-def looking(places: Places, watches: Watches, again_s: float = AGAIN_S) -> Iterator[Lookout]:
+def looking(places: ContainerSource, watches: Watches, again_s: float = AGAIN_S) -> Iterator[Lookout]:
     lookout = Lookout(places, watches, every_s=0.005, again_s=again_s)
     try:
         wait_for(lambda: lookout._listed)
@@ -305,7 +305,7 @@ def test_why_nothing_can_be_found_in_the_one_place(engine: Engine, watches: Watc
 def test_a_pod(watches: Watches) -> None:
     with looking(Pod("worker-0", "staging"), watches) as lookout:
         watches[0].fail('pods "worker-0" not found')
-        assert lookout.places.name == "pod staging/worker-0"
+        assert lookout.source.name == "pod staging/worker-0"
         assert lookout.trouble() == 'pods "worker-0" not found'
 
 
@@ -318,12 +318,12 @@ def test_what_became_of_a_container(engine: Engine) -> None:
     assert state_of(there).ended == "the container 111111111111 is gone"
 
 
-def elsewhere(*kept: Session, path: str = "", only: Only | None = None) -> Elsewhere:
-    return Elsewhere(Path("/srv/shop"), path, only, lambda: list(kept))
+def project_containers(*kept: Session, path: str = "", only: Only | None = None) -> ProjectContainers:
+    return ProjectContainers(Path("/srv/shop"), path, only, lambda: list(kept))
 
 
 def test_where_there_is_no_docker_nothing_is_looked_for() -> None:
-    one = elsewhere(SESSION)
+    one = project_containers(SESSION)
     one.look()
 
     assert (one.sessions(), one.plain(), one.looked(), one.is_gone(SESSION)) == ([], [], [], False)
@@ -343,4 +343,4 @@ def test_nothing_is_loaded_for_what_is_on_this_machine() -> None:
 @pytest.mark.parametrize("only", [Only(container="worker"), Only(pod="worker-0")])
 def test_what_asks_for_a_place_needs_its_program(only: Only) -> None:
     with pytest.raises(DevkitError, match=r"there is no (docker|kubectl) on PATH"):
-        elsewhere(only=only).look()
+        project_containers(only=only).look()

@@ -44,7 +44,7 @@ class Process:
         return self.pid, self.started, self.argv
 
 
-class Watch:
+class Scan:
     """Looks again and again."""
 
     def __init__(self) -> None:
@@ -189,9 +189,9 @@ def as_owner(pid: int, look: "Callable[[], Result]") -> "Result":
 
 
 def main() -> None:
-    watch, told = Watch(), ""
+    scan, told = Scan(), ""
     while True:
-        found = watch.look()
+        found = scan.look()
         now = json.dumps(found, sort_keys=True)
         if now != told:
             told = now
