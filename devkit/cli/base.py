@@ -57,13 +57,13 @@ json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON docum
 
 
 class Project:
-    """The project that a command works on: its settings and its folders."""
+    """The project that a command works on: its settings and its folders; `folder` is the one that was started in."""
 
     def __init__(self, given: Globals, **flags: Any) -> None:
         """`flags` are the options given on the command line; those that are None were not."""
         from devkit.services.alone import find_paths
         from devkit.settings.load import load
 
-        start = Path(given.directory or ".")
-        self.settings = load(start, {key: value for key, value in flags.items() if value is not None}, os.environ)
+        self.folder = Path(given.directory or ".").absolute()
+        self.settings = load(self.folder, {key: value for key, value in flags.items() if value is not None}, os.environ)
         self.paths = find_paths(self.settings, os.environ)

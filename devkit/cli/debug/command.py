@@ -37,76 +37,15 @@ from devkit.cli.complete import tasks_and_paused
 @json_flag
 @global_options
 @click.pass_obj
-def debug(
-    given: Globals,
-    /,
-    task: str | None,
-    listing: bool,
-    run_it: bool,
-    args_json: str,
-    kwargs_json: str,
-    queue: str | None,
-    places: tuple[str, ...],
-    condition: str,
-    on_failure: bool,
-    retries: bool,
-    ide: bool,
-    ide_port: int | None,
-    list_breakpoints: bool,
-    clear: bool,
-    commands: tuple[str, ...],
-    port: int | None,
-    host: str,
-    container: str | None,
-    pod: str | None,
-    namespace: str | None,
-    timeout: float | None,
-    no_wait: bool,
-    as_json: bool,
-    **flags: Any,
-) -> int:
+def debug(given: Globals, /, **options: Any) -> int:
     """Attach to a paused task; with none paused, wait for one.
 
     TASK is a task's name, or a dotted end of it; ID is the beginning of a paused task's id, at least 4 characters.
     """
-    from pathlib import Path
-
+    from devkit.cli.debug.request import Request
     from devkit.cli.debug.steps import Debugger
-    from devkit.errors import UsageError
-    from devkit.model.editor import PORT
-    from devkit.services.debug.containers import Only
 
-    call = args_json, kwargs_json, queue
-    wrong = {
-        "--run needs a TASK": run_it and task is None,
-        "--args, --kwargs and --queue belong to --run": call != ("[]", "{}", None) and not run_it,
-        "--ide needs a TASK": ide and task is None,
-        "--ide-port belongs to --ide": ide_port is not None and not ide,
-        "--ide goes without --break, --on-failure and --execute": ide and bool(places or on_failure or commands),
-        "--if belongs to --break": bool(condition) and not places,
-        "--retries belongs to --on-failure": retries and not on_failure,
-        "--no-wait belongs to --break or --on-failure": no_wait and not (places or on_failure),
-        "--namespace belongs to --pod": namespace is not None and pod is None,
-        "--container and --pod exclude each other": container is not None and pod is not None,
-        "--json belongs to --list or --breakpoints": as_json and not (listing or list_breakpoints),
-    }
-    if message := next((text for text, is_wrong in wrong.items() if is_wrong), None):
-        raise UsageError(message, mend=["see devkit debug --help"])
-
-    only = Only(container or "", pod or "", namespace or "") if container or pod else None
-    debugger = Debugger(Project(given, **flags), Path(given.directory or "."), commands or None, timeout, only)
-    if listing or list_breakpoints:
-        return debugger.list_paused(task, as_json=as_json) if listing else debugger.list_breakpoints(as_json=as_json)
-    if clear or port:
-        return debugger.attach_to_address(host, port) if port and not clear else debugger.clear(places, task)
-    if task is not None:
-        debugger.check(task)
-    if ide and task is not None:
-        return debugger.in_editor(task, ide_port or PORT, call if run_it else None)
-    if places or on_failure:
-        debugger.set_breakpoints(places, condition, task, on_failure=on_failure, retries=retries)
-        if no_wait:
-            return 0
-    if task is None or not run_it:
-        return debugger.wait_and_attach(task)
-    return debugger.run(task, *call, pause=not (places or on_failure))
+    flags = {"celery": options.pop("celery")}
+    request = Request(**options)
+    request.check_together()
+    return Debugger(Project(given, **flags), request).run()

@@ -4,15 +4,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from devkit.cli.base import Project
 from devkit.cli.console import say, show, wants_colour
+from devkit.cli.debug.request import Request
 from devkit.errors import DevkitError
-from devkit.model.editor import in_editor
+from devkit.model.editor import PORT, in_editor
 from devkit.services.debug.containers import GoneError, Only
 from devkit.services.debug.find import LIKE_AN_ID, Debugging
 from devkit.services.debug.paused import Paused, matching
@@ -33,24 +33,44 @@ EXIT_SIGNALLED = 128
 class Debugger:
     """One run of the command."""
 
-    def __init__(
-        self,
-        project: Project,
-        folder: Path,
-        commands: Sequence[str] | None,
-        timeout: float | None,
-        only: Only | None = None,
-    ) -> None:
-        """`only` is the one container or pod to look into."""
+    def __init__(self, project: Project, request: Request) -> None:
+        self._request = request
+        one_place = request.container or request.pod
+        only = Only(request.container or "", request.pod or "", request.namespace or "") if one_place else None
         self._debugging = Debugging(project.settings, project.paths, only)
         self._containers = self._debugging.containers
-        self._folder = folder.absolute()
-        self._commands = commands
-        self._timeout = timeout
+        self._folder = project.folder
+        self._commands = request.commands or None
+        self._timeout = request.timeout
         self._notice = ""  # to be said when it is known that there is something to wait for
         self._known: set[tuple[str, float, str]] = set()  # pauses from before, which are not the ones waited for
 
-    def list_paused(self, task: str | None, *, as_json: bool) -> int:
+    def run(self) -> int:
+        """Do what was asked for; returns the exit code."""
+        request, task = self._request, self._request.task
+        if request.listing:
+            return self._list_paused(task)
+        if request.list_breakpoints:
+            return self._list_breakpoints()
+        if request.clear:
+            return self._clear(request.places, task)
+        return self._debug(task)
+
+    def _debug(self, task: str | None) -> int:
+        request = self._request
+        if request.port:
+            return self._attach_to_address(request.host, request.port)
+        if task is not None:
+            self._check(task)
+        if request.ide:
+            return self._in_editor(task or "")
+        if request.breaks:
+            self._set_breakpoints()
+            if request.no_wait:
+                return 0
+        return self._run(task or "") if request.run_it else self._wait_and_attach(task)
+
+    def _list_paused(self, task: str | None) -> int:
         """The paused tasks, and under them the breakpoints."""
         from devkit.cli.debug.lists import breakpoint_line, paused_json, paused_table
 
@@ -60,7 +80,7 @@ class Debugger:
         paused = self._debugging.paused() + plain + self._debugging.plain_elsewhere()
         if task is not None:
             paused = matching(paused, task)
-        if as_json:
+        if self._request.as_json:
             show(paused_json(paused))
             return 0
         if paused:
@@ -71,58 +91,61 @@ class Debugger:
             show(breakpoint_line(one, now))
         return 0
 
-    def list_breakpoints(self, *, as_json: bool) -> int:
+    def _list_breakpoints(self) -> int:
         """Where tasks will pause."""
         from devkit.cli.debug.lists import breakpoint_line, breakpoints_json
 
         found = self._debugging.breakpoints()
-        if as_json:
+        if self._request.as_json:
             show(breakpoints_json(found))
-        for one, now in found if not as_json else []:
+            return 0
+        for one, now in found:
             show(breakpoint_line(one, now))
-        if not (found or as_json):
+        if not found:
             say("no breakpoint is set")
         return 0
 
-    def clear(self, places: Sequence[str], task: str | None) -> int:
+    def _clear(self, places: Sequence[str], task: str | None) -> int:
         """Remove breakpoints."""
         count = self._debugging.clear(places, task, self._folder)
         show(f"{count} breakpoint{'s'[: count != 1]} removed")
         return 0
 
-    def check(self, task: str) -> None:
+    def _check(self, task: str) -> None:
         """Raises UsageError for what is no task and nobody's id."""
         if not self._containers.only and not matching(self._debugging.paused(), task):
             self._debugging.check(task)
 
-    def set_breakpoints(
-        self, places: Sequence[str], condition: str, task: str | None, *, on_failure: bool, retries: bool
-    ) -> None:
+    def _set_breakpoints(self) -> None:
         """Set them, and say where. From now on only what pauses after this is waited for."""
         from devkit.cli.debug.lists import breakpoint_line
 
         self._debugging.prepare()
         self._containers.look()
         self._only_what_comes()
-        added = [self._debugging.set_breakpoint(place, condition, self._folder) for place in places]
-        if on_failure:
-            added.append(self._debugging.set_on_failure(task or "", retries=retries))
+        request = self._request
+        added = [self._debugging.set_breakpoint(place, request.condition, self._folder) for place in request.places]
+        if request.on_failure:
+            added.append(self._debugging.set_on_failure(request.task or "", retries=request.retries))
         for one in added:
             say(f"{breakpoint_line(one, one.line)}; devkit debug --clear removes it")
 
-    def in_editor(self, task: str, port: int, call: tuple[str, str, str | None] | None) -> int:
-        """Have the task wait for an editor; with `call`, its arguments as JSON and its queue, send it now."""
+    def _in_editor(self, task: str) -> int:
+        """Have the task wait for an editor; with --run, send it now."""
         from devkit.cli.debug.editor import prepare, run
 
-        prepare(self._debugging, task, port)
-        return run(self._debugging, task, *call) if call else 0
+        request = self._request
+        prepare(self._debugging, task, request.ide_port or PORT)
+        if not request.run_it:
+            return 0
+        return run(self._debugging, task, request.args_json, request.kwargs_json, request.queue)
 
-    def attach_to_address(self, host: str, port: int) -> int:
+    def _attach_to_address(self, host: str, port: int) -> int:
         """Attach to whatever listens there."""
         paused = self._debugging.at_address(host, port)
         return self._result(self._attach(paused, ""), paused)
 
-    def wait_and_attach(self, task: str | None) -> int:
+    def _wait_and_attach(self, task: str | None) -> int:
         """Attach to the task that is meant, as soon as it is paused."""
         if self._containers.only:
             self._containers.look()
@@ -137,14 +160,15 @@ class Debugger:
                 say(gone.what)
                 self._is_over(chosen)
 
-    def run(self, task: str, args_json: str, kwargs_json: str, queue: str | None, *, pause: bool) -> int:
-        """Send the task, and attach when this very one pauses: `pause` at its first line, if it has no breakpoint."""
+    def _run(self, task: str) -> int:
+        """Send the task, and attach when this very one pauses: at its first line, if no breakpoint is set."""
         from devkit.cli.tasks.arguments import arguments
         from devkit.cli.tasks.fate import Fate
         from devkit.debug.events import DETACHED, Left
 
-        args, kwargs = arguments(args_json, kwargs_json)
-        with closing(self._debugging.send(task, args, kwargs, queue, pause=pause)) as sending:
+        request = self._request
+        args, kwargs = arguments(request.args_json, request.kwargs_json)
+        with closing(self._debugging.send(task, args, kwargs, request.queue, pause=not request.breaks)) as sending:
             self._containers.look()
             self._only_what_comes()
             if self._known:
