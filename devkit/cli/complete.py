@@ -43,13 +43,13 @@ def tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
 def tasks_and_paused(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Names of tasks, and ids of those that are paused."""
     from devkit.cli.base import Globals, Project
-    from devkit.services.debug.find import Debugging
+    from devkit.services.debug.find import PausedTasks
 
     try:
         project = Project(ctx.obj if isinstance(ctx.obj, Globals) else Globals())
     except DevkitError:
         return []
-    ids = [one.session.id for one in Debugging(project.settings, project.paths).paused()]
+    ids = [one.session.id for one in PausedTasks(project.settings, project.paths).ours()]
     return [*tasks(ctx, parameter, incomplete), *(one for one in ids if one.startswith(incomplete))]
 
 

@@ -101,3 +101,9 @@ def make_data(paths: Paths) -> None:
                 "or keep the data elsewhere: DEVKIT_DATA_DIR=/some/folder",
             ],
         ) from error
+
+
+def make_debug(paths: Paths) -> None:
+    """Create the folder of what is kept for debugging. Raises DevkitError."""
+    make_data(paths)
+    paths.debug.mkdir(mode=0o700, exist_ok=True)

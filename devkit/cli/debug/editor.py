@@ -2,31 +2,30 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devkit.cli.console import say, show
 from devkit.cli.debug.lists import breakpoint_line
-from devkit.cli.tasks.arguments import arguments
 from devkit.cli.tasks.fate import Fate
 from devkit.errors import DevkitError
 from devkit.model.editor import HOST, WAITS
 
 if TYPE_CHECKING:
-    from devkit.services.debug.find import Debugging
+    from devkit.services.debug.breakpoints import ProjectBreakpoints
+    from devkit.services.debug.find import PausedTasks
+    from devkit.services.debug.sending import Sending
 
 POLL_S = 0.1
 LAUNCH = Path(".vscode", "launch.json")
 
 
-def prepare(debugging: "Debugging", task: str, port: int) -> None:
+def prepare(breakpoints: "ProjectBreakpoints", root: Path, task: str, port: int) -> None:
     """Have the task wait for an editor from now on, and say how VS Code attaches."""
-    debugging.prepare()
-    added = debugging.set_for_editor(task, port)
+    added = breakpoints.add_for_editor(task, port)
     say(f"{breakpoint_line(added, None)}; devkit debug --clear removes it")
     entry = launch_entry(task, port)
-    path = debugging.root / LAUNCH
+    path = root / LAUNCH
     if _write(path, entry):
         say(f"{LAUNCH} is written: start '{entry['name']}' in VS Code when the task waits")
     else:
@@ -34,19 +33,15 @@ def prepare(debugging: "Debugging", task: str, port: int) -> None:
     show(json.dumps(entry, indent=4))
 
 
-def run(debugging: "Debugging", task: str, args_json: str, kwargs_json: str, queue: str | None) -> int:
-    """Send the task, and wait for its outcome."""
-    args, kwargs = arguments(args_json, kwargs_json)
-    fate, told = Fate(task), False
-    with closing(debugging.send(task, args, kwargs, queue, pause=False)) as sending:
-        while not fate.done:
-            for news in sending.news(POLL_S):
-                fate.hear(news)
-            if not told and (port := _waits_at(debugging, fate.outcome["id"])):
-                say(f"{fate.outcome['task']} waits for an editor on {HOST}:{port}")
-                told = True
-    fate.show()
-    return 0 if fate.outcome["state"] == "SUCCESS" else 1
+def follow(sending: "Sending", tasks: "PausedTasks", fate: Fate) -> None:
+    """Wait for the outcome of what was sent, and say when it waits for the editor."""
+    told = False
+    while not sending.done:
+        for news in sending.news(POLL_S):
+            fate.hear(news)
+        if not told and sending.sent and (port := _waits_at(tasks, sending.task_id)):
+            say(f"{fate.outcome['task']} waits for an editor on {HOST}:{port}")
+            told = True
 
 
 def launch_entry(task: str, port: int) -> dict[str, Any]:
@@ -82,6 +77,6 @@ def _has(path: Path, entries: Sequence[dict[str, Any]]) -> bool:
         return False
 
 
-def _waits_at(debugging: "Debugging", task_id: str | None) -> int:
-    found = (one.session for one in debugging.paused() if one.session.task_id == task_id)
+def _waits_at(tasks: "PausedTasks", task_id: str) -> int:
+    found = (one.session for one in tasks.ours() if one.session.task_id == task_id)
     return next((session.port for session in found if session.why == WAITS), 0)

@@ -1,20 +1,15 @@
-"""One paused task, as lists and scripts see it, and which ones a word names."""
+"""One paused task, as lists and scripts see it."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from devkit.errors import UsageError
 from devkit.model.session import Session
-from devkit.model.text import is_named
 from devkit.store.sessions import PAUSED
 
 if TYPE_CHECKING:
     from devkit.containers.execs import Exec
 
-
 LOCAL = "127.0.0.1"
-SHORTEST_ID = 4
 
 
 @dataclass(frozen=True)
@@ -47,22 +42,6 @@ class Paused:
         data = self.session.to_wire()
         del data["token"]
         return {**data, "container": self.there.name if self.there else data["container"], "plain": self.plain}
-
-
-def matching(paused: Collection[Paused], word: str) -> list[Paused]:
-    """Those of the task of that name or dotted suffix, or of the id that begins like this.
-
-    Raises UsageError for the beginning of several ids.
-    """
-    named = [one for one in paused if is_named(one.session.task, word)]
-    found = [one for one in paused if len(word) >= SHORTEST_ID and one.session.id.startswith(word)]
-    if exact := [one for one in found if one.session.id == word]:
-        return exact
-    if len({one.session.task_id or one.session.id for one in found}) > 1:
-        raise UsageError(
-            f"several ids begin with '{word}'", looked=[one.session.id for one in found], mend=["give more of it"]
-        )
-    return named or found
 
 
 def of_plain(pid: int, port: int) -> Session:

@@ -94,6 +94,12 @@ def test_the_document_is_a_list() -> None:
     assert json.loads(paused_json([])) == []
 
 
+def test_nobody_sees_the_token() -> None:
+    one = paused(token="secret")  # noqa: S106 - of nothing
+
+    assert "secret" not in paused_json([one]) + paused_table([one])
+
+
 # --- breakpoints ---
 
 

@@ -333,10 +333,10 @@ def test_where_there_is_no_docker_nothing_is_looked_for() -> None:
 
 def test_nothing_is_loaded_for_what_is_on_this_machine() -> None:
     """`devkit debug` without containers is no slower."""
-    code = "import sys, devkit.services.debug.find; print(*sys.modules)"
+    code = "import sys, devkit.services.debug.client; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
-    assert "devkit.services.debug.find" in loaded
+    assert "devkit.services.debug.client" in loaded
     assert [name for name in loaded if "containers." in name or "lookout" in name] == []
 
 
