@@ -42,10 +42,10 @@ def debug(given: Globals, /, **options: Any) -> int:
 
     TASK is a task's name, or a dotted end of it; ID is the beginning of a paused task's id, at least 4 characters.
     """
-    from devkit.cli.debug.request import Request
+    from devkit.cli.debug.request import DebugRequest
     from devkit.cli.debug.steps import DebugCommand
 
     flags = {"celery": options.pop("celery")}
-    request = Request(**options)
+    request = DebugRequest(**options)
     request.check_together()
     return DebugCommand(Project(given, **flags), request).run()

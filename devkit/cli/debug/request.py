@@ -7,7 +7,7 @@ from devkit.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Request:
+class DebugRequest:
     """The options of the command, as they were typed."""
 
     task: str | None

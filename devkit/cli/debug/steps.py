@@ -10,7 +10,7 @@ import click
 from devkit.cli.base import Project
 from devkit.cli.console import say, show, wants_colour
 from devkit.cli.debug import editor, lists
-from devkit.cli.debug.request import Request
+from devkit.cli.debug.request import DebugRequest
 from devkit.cli.tasks.arguments import arguments
 from devkit.cli.tasks.fate import Fate
 from devkit.model.editor import PORT
@@ -32,7 +32,7 @@ EXIT_SIGNALLED = 128
 class DebugCommand:
     """One run of the command."""
 
-    def __init__(self, project: Project, request: Request) -> None:
+    def __init__(self, project: Project, request: DebugRequest) -> None:
         self._project = project
         self._request = request
         one_place = request.container or request.pod

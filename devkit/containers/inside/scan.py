@@ -26,7 +26,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 EXITED = b"Z"
 
 
-class Process:
+class LivingProcess:
     """One process, as /proc shows it."""
 
     def __init__(self, pid: int) -> None:
@@ -67,7 +67,7 @@ class Scan:
             "workers": len(workers) + len(folders),
         }
 
-    def environ(self, process: Process) -> "tuple[Any, dict[str, str]]":
+    def environ(self, process: LivingProcess) -> "tuple[Any, dict[str, str]]":
         """What matters of it. It is asked for once: only another program in the same process has another one."""
         known = self.environs.get(process.pid)
         if known and known[0] == process.key:
@@ -97,12 +97,12 @@ class Scan:
         return found
 
 
-def living() -> "list[Process]":
+def living() -> "list[LivingProcess]":
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                found.append(Process(int(name)))
+                found.append(LivingProcess(int(name)))
             except OSError:
                 pass
     return found

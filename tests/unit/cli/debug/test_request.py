@@ -5,14 +5,14 @@ from shlex import split
 import pytest
 
 from devkit.cli.debug.command import debug
-from devkit.cli.debug.request import Request
+from devkit.cli.debug.request import DebugRequest
 from devkit.errors import UsageError
 
 
-def typed(line: str) -> Request:
+def typed(line: str) -> DebugRequest:
     options = debug.make_context("debug", split(line)).params
     del options["celery"]  # a setting
-    return Request(**options)
+    return DebugRequest(**options)
 
 
 @pytest.mark.parametrize(
