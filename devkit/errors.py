@@ -35,6 +35,10 @@ class UsageError(DevkitError):
     exit_code = 2
 
 
+class AnothersError(DevkitError):
+    """What answers belongs to another project: no change of the code mends that (exit code 1)."""
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """`"; did you mean 'x'?"` for the close matches among `known`, else an empty string."""
     matches = get_close_matches(word, known, n=3, cutoff=0.6)

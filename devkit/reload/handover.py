@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from devkit.errors import DevkitError, UsageError
+from devkit.errors import AnothersError, DevkitError, UsageError
 from devkit.model.loop import Clock, Signalled, decide
 from devkit.reload.book import Zygotes
 from devkit.reload.generation import Generation, Phase, ZygoteHandle
@@ -174,7 +174,9 @@ class Handover:
             return  # newer code is on its way
         generation.phase = Phase.LEAVING
         live = self._in_phase(Phase.LIVE)
-        waits = self._waits_for_save and not isinstance(error, UsageError)  # no save mends what was typed
+        waits = self._waits_for_save and not isinstance(
+            error, UsageError | AnothersError
+        )  # no save mends what was typed
         if not live and not self._zygotes.proven() and not waits:
             self._tell.problem(error)
             self._exit_code = error.exit_code

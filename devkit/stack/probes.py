@@ -6,12 +6,12 @@ import subprocess
 from contextlib import closing, suppress
 from urllib.parse import urlsplit, urlunsplit
 
+from devkit.model.embedded import amqp_greeting
 from devkit.stack import sessions
 from devkit.stack.service import Poll
 
 TIMEOUT_S = 1.0
 COMMAND_TIMEOUT_S = 5.0
-GREETING_BYTES = 8192
 
 
 def http_answers(url: str, method: str = "GET") -> Poll:
@@ -57,15 +57,6 @@ def redis_answers(port: int) -> Poll:
 def amqp_answers(port: int) -> Poll:
     """Ready when RabbitMQ begins a conversation in its protocol."""
     return Poll(lambda: bool(amqp_greeting("127.0.0.1", port)), f"AMQP at 127.0.0.1:{port}")
-
-
-def amqp_greeting(host: str, port: int) -> bytes:
-    """With what an AMQP server begins, in which it tells what it is; empty if none is there."""
-    with suppress(OSError), socket.create_connection((host, port), TIMEOUT_S) as connection:
-        connection.sendall(b"AMQP\0\0\x09\x01")
-        greeting = connection.recv(GREETING_BYTES)
-        return greeting if greeting.startswith(b"\x01") else b""
-    return b""
 
 
 def command_succeeds(command: str, cwd: os.PathLike[str], env: dict[str, str]) -> Poll:

@@ -4,11 +4,12 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.harness import PYTHON, Project, wait_until
+from tests.acceptance.harness import PYTHON, SMALL_APP, Project, wait_until
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0,
@@ -48,6 +49,14 @@ def test_a_task_runs_and_down_leaves_no_container(project: Project) -> None:
 
     project.devkit("down").expect(0)
     assert containers(project) == []
+
+
+def test_it_says_whose_it_is(project: Project, tmp_path: Path) -> None:
+    project.up("redis")
+    with closing(Project(tmp_path / "second", SMALL_APP)) as second:
+        second.environ["CELERY_BROKER_URL"] = project.url("redis")
+        refusal = second.devkit("run", "add", "--args", "[2, 3]").expect(1).err
+    assert f"belongs to the stack of {project.root}" in refusal
 
 
 def test_no_container_outlives_devkit(project: Project) -> None:

@@ -197,6 +197,10 @@ def test_without_any_redis_results_come_by_rpc_and_failures_are_in_a_folder(shop
         second.environ |= {
             "CELERY_BROKER_URL": shop.url, "CELERY_RESULT_BACKEND": "rpc://", "PYTHONPATH": str(no_redis),
         }  # fmt: skip
+        for command in (["worker", "-c", "1"], ["run", "divide", "--args", "[9, 2]"]):
+            refusal = second.devkit(*command).expect(1).err
+            assert f"the RabbitMQ at {shop.url.replace('p%40ss', '***')} belongs to the stack of" in refusal
+        second.environ["DEVKIT_BROKER"] = shop.url  # now it asks for that one
         second.start("worker", "-c", "1", "-n", "aside").wait_for("generation 1 is live")
 
         assert second.devkit("run", "divide", "--args", "[9, 2]").expect(0).out == "4.5\n"

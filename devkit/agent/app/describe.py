@@ -5,7 +5,8 @@ import importlib.util
 import signal
 from typing import Any
 
-from .load import load_app
+from ..ours import anothers
+from .load import Problem, load_app
 
 CONNECT_TIMEOUT_S = 2.0
 
@@ -17,17 +18,25 @@ def describe(module: str, attribute: str) -> dict[str, Any]:
 
     backend = app.conf.result_backend
     broker = app.conf.broker_write_url or "amqp://guest:guest@localhost:5672//"
+    errors = broker_error(app), result_backend_error(app)
     return {
         "celery": celery.__version__,
         "broker": ";".join(broker) if isinstance(broker, (list, tuple)) else broker,
-        "broker_error": broker_error(app),
+        "broker_error": errors[0],
         "result_backend": backend,
-        "result_backend_error": result_backend_error(app),
+        "result_backend_error": errors[1],
+        "anothers": anothers(app) if None in errors else {},
         "beat": bool(app.conf.beat_schedule),
         "tasks": sorted(name for name in app.tasks if not name.startswith("celery.")),
         "flower": importlib.util.find_spec("flower") is not None,
         "uvicorn": importlib.util.find_spec("uvicorn") is not None,
     }
+
+
+def refuse_anothers(app: Any) -> None:
+    """Raises Problem where the app would use what devkit embedded for another project."""
+    if found := anothers(app):
+        raise Problem("another's", anothers=found)
 
 
 def broker_error(app: Any) -> str | None:

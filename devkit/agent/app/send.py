@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.text import is_named
-from .describe import broker_error, result_backend_error
+from .describe import broker_error, refuse_anothers, result_backend_error
 from .errand import take_order
 from .load import Problem, load_app
 
@@ -23,8 +23,10 @@ def main(_: list[str]) -> None:
 
 
 def send(order: dict[str, Any], tell: Callable[..., None]) -> None:
-    """Raises Problem for a task that does not exist, arguments that do not fit, a broker that does not answer."""
+    """Raises Problem for a task that does not exist, arguments that do not fit, a broker that is another project's or
+    does not answer."""
     app = load_app(order["module"], order["attribute"])
+    refuse_anothers(app)
     name = _full_name(app, order["task"])
     task = app.tasks[name]
     options = {key: order[key] for key in ("queue", "task_id") if order[key]}

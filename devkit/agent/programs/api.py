@@ -8,8 +8,10 @@ import asyncio
 import importlib
 import logging
 import socket
+import sys
 from typing import Any
 
+from ..app.describe import refuse_anothers
 from ..app.load import Problem, import_attribute
 from ..fork.generation import ThisGeneration
 
@@ -25,6 +27,8 @@ def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
     """Import the application afresh and serve it until told to stop."""
     try:
         import_attribute(order["module"], order["attribute"])
+        for app in _celery_apps():
+            refuse_anothers(app)
     except Problem as problem:
         generation.failed(problem)
     if generation.stale():
@@ -36,6 +40,12 @@ def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
     server = Server(config)
     server.generation = generation
     server.run(sockets=[socket.socket(fileno=order["socket"])])
+
+
+def _celery_apps() -> "list[Any]":
+    """Those that the application has imported, to send tasks."""
+    state = sys.modules.get("celery._state")
+    return list(state._get_active_apps()) if state else []
 
 
 def _be_brief() -> None:

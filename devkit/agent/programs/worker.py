@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import celery
 from celery import bootsteps, signals
+from celery.exceptions import WorkerShutdown
 
+from ..app.describe import refuse_anothers
 from ..app.load import Problem, load_app
 from ..fork.generation import ThisGeneration
+from ..ours import anothers
 from . import hurry
 from .drain import Drainer
 
@@ -35,6 +38,7 @@ def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
     debugging.install()
     try:
         app = load_app(order["module"], order["attribute"])
+        refuse_anothers(app)
     except Problem as problem:
         generation.failed(problem)
     if generation.stale():
@@ -82,6 +86,8 @@ def _handover_step(generation: ThisGeneration, debugging: "Debugging") -> type:
             super().__init__(consumer, **options)
 
         def start(self, consumer: Any) -> None:
+            if anothers(consumer.app):  # the broker was away, and another project's has come to have its address
+                raise WorkerShutdown(1)
             self.standstill.begin()
             if consumer.hub is None:  # greenlets, or a broker that Celery polls
                 threading.Thread(target=self.drainer.listen, daemon=True).start()

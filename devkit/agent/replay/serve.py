@@ -20,6 +20,7 @@ from typing import Any
 from ...model.failure import Failure, Unreadable
 from ...model.lines import Lines, line, write
 from ..app.bytecode import distrust_recent
+from ..app.describe import refuse_anothers
 from ..app.load import Problem, load_app
 
 # How long a task that is interrupted has for its `finally`.
@@ -136,18 +137,20 @@ class Replay:
     def _do(self, order: "dict[str, Any]") -> "dict[str, Any]":
         from .call import Cannot
 
-        if order["do"] == "broker":
-            return {"broker": self._app.connection_for_write().as_uri(include_password=True)}
         if order["do"] == "find":
             from .lookup import found
 
             return {"found": found(order["word"], order["places"])}
         try:
+            if order["do"] in ("broker", "send") or order.get("live"):
+                refuse_anothers(self._app)
+            if order["do"] == "broker":
+                return {"broker": self._app.connection_for_write().as_uri(include_password=True)}
             body = order.get("body")
             failure = Failure.from_wire(order["failure"], None if body is None else base64.b64decode(body))
             answer: dict[str, Any] = getattr(self, f"_{order['do']}")(failure, order)
-        except Cannot as cannot:
-            return cannot.report
+        except (Cannot, Problem) as refusal:
+            return refusal.report
         except Unreadable as error:
             return Cannot("unreadable", str(error)).report
         except Exception as error:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.text import is_named
+from ..app.describe import refuse_anothers
 from ..app.errand import take_order
 from ..app.load import Problem, load_app
 from .backends import BackendReader, Meta, down, reader_for
@@ -28,6 +29,7 @@ def main(arguments: "list[str]") -> None:
 
 def answer(app: Any, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:
     """Raises Problem."""
+    refuse_anothers(app)
     reader = reader_for(app, order["allow_pickle"], _progress(tell))
     if order["do"] == "list":
         _list(app, reader, order, tell)

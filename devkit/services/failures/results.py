@@ -60,6 +60,8 @@ class Asker:
         finally:
             process.signal(signal.SIGKILL)
             process.wait()
+        if facts["anothers"]:
+            raise problem_error({"problem": "another's", **facts}, target.app)
         return choose(facts["broker"], facts["result_backend"], folder)
 
     def newest(self, task: str, since: float, limit: int, *, allow_pickle: bool, progress: Progress) -> Results:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError, UsageError
+from devkit.model.embedded import anothers_project
 from devkit.model.failure import Failure, Unreadable
 from devkit.settings.discover.compose import has_compose_file
 from devkit.settings.load import Settings
@@ -175,8 +176,16 @@ class Failures:
         if "flag" in (self._settings.sources["broker"], self._settings.sources["result_backend"]):
             return [self._here(asked)]
         places = Places(self._folder)
-        living = places.living() or self._in_containers(places.elsewhere())
+        living = [where for where in places.living() if self._is_ours(where)] or self._in_containers(places.elsewhere())
         return living or ([self._here(asked)] if options.result_backend else [])
+
+    def _is_ours(self, where: str) -> bool:
+        """Whether it is not in the embedded Redis of another project, but by the will of whoever started the stack."""
+        if not anothers_project(where, str(self._paths.data)):
+            return True
+        from devkit.services.project.target import given_brokers
+
+        return where in given_brokers(self._settings, self._paths)[0].values()
 
     def _in_containers(self, notes: Sequence[Elsewhere]) -> list[str]:
         """Where workers keep them that run in containers, as this machine reaches that."""

@@ -3,6 +3,7 @@
 A RabbitMQ that is asked for, that would be on this machine and does not answer, is embedded, too.
 """
 
+import json
 import os
 import re
 import socket
@@ -14,16 +15,14 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from devkit.errors import DevkitError
-from devkit.services.ports import USUAL_PORTS, Port
-from devkit.services.stack.redis import EMBEDDED_MARK
+from devkit.model.embedded import AMQP
+from devkit.services.ports import Port
 from devkit.settings.load import Settings
 from devkit.stack.ports import HOST, is_free
-from devkit.stack.probes import amqp_greeting
 
 LOOPBACK = ("localhost", HOST, "::1")
-RABBITMQ = ("amqp", "pyamqp")
-# By this property of its greeting an embedded RabbitMQ names the folder of its data.
-OWNER_PROPERTY = "devkit"
+BROKER = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
+RESULT_BACKEND = "CELERY_RESULT_BACKEND"
 ChoosePort = Callable[[str, int | None], Port]
 
 
@@ -45,10 +44,9 @@ class Choice:
         """The variables that Celery reads before the app's own configuration (celery.app.utils.Settings)."""
         found = {}
         if self.broker:
-            names = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
-            found.update(dict.fromkeys(names, self.broker))
+            found.update(dict.fromkeys(BROKER, self.broker))
         if self.result_backend:
-            found["CELERY_RESULT_BACKEND"] = self.result_backend
+            found[RESULT_BACKEND] = self.result_backend
         return found
 
 
@@ -61,14 +59,20 @@ def asked_for(settings: Settings, *, running: bool = False) -> Choice:
     )
 
 
-def choose(facts: Mapping[str, Any], asked: Choice, data: Path, port: ChoosePort) -> Choice:
-    """Decide from the app's facts (`devkit.agent.app.describe`), which tell what answered.
+def settled(given: Mapping[str, str], data: Path) -> dict[str, str]:
+    """The variables given to a process of the project's, and what lets it tell an embedded server of another project
+    from its own, whose data is in `data` (`devkit.agent.ours`)."""
+    urls = [given[name] for name in (BROKER[0], RESULT_BACKEND) if name in given]
+    return {**given, "DEVKIT_OURS": json.dumps({"data": os.fspath(data), "settled": urls})}
 
-    `data` is the folder of what devkit embeds; `port` gives the port of a service by its name and, if it has to be
-    this one, by its number: it is called only if it is needed. Raises DevkitError when a URL that was asked for does
-    not answer.
+
+def choose(facts: Mapping[str, Any], asked: Choice, port: ChoosePort) -> Choice:
+    """Decide from the app's facts (`devkit.agent.app.describe`), which tell what answered, and whose it is.
+
+    `port` gives the port of a service by its name and, if it has to be this one, by its number: it is called only if it
+    is needed. Raises DevkitError when a URL that was asked for does not answer.
     """
-    asked, rabbitmq_port = _with_rabbitmq(facts, asked, data, port)
+    asked, rabbitmq_port = _with_rabbitmq(facts, asked, port)
     for name, url, error in (
         ("broker", asked.broker, None if rabbitmq_port else facts["broker_error"]),
         ("result backend", asked.result_backend, facts["result_backend_error"]),
@@ -80,10 +84,10 @@ def choose(facts: Mapping[str, Any], asked: Choice, data: Path, port: ChoosePort
             )
     no_broker = no_backend = ""
     if not asked.broker:
-        no_broker = facts["broker_error"] or _belongs_to_another_stack(facts["broker"], data)
+        no_broker = facts["broker_error"] or _anothers(facts, "broker")
     if not asked.result_backend:
-        if own := facts["result_backend"]:
-            no_backend = facts["result_backend_error"] or _belongs_to_another_stack(own, data)
+        if facts["result_backend"]:
+            no_backend = facts["result_backend_error"] or _anothers(facts, "result backend")
         elif no_broker:
             no_backend = "the app has none"  # with one, `devkit run` and others can show results
     if not (no_broker or no_backend):
@@ -99,14 +103,19 @@ def choose(facts: Mapping[str, Any], asked: Choice, data: Path, port: ChoosePort
     )
 
 
-def _with_rabbitmq(facts: Mapping[str, Any], asked: Choice, data: Path, port: ChoosePort) -> tuple[Choice, Port | None]:
+def _anothers(facts: Mapping[str, Any], what: str) -> str:
+    """Why what answers is not meant: it is the one that devkit embedded for another project on this machine."""
+    url, owner = facts["anothers"].get(what, ("", ""))
+    return f"the embedded {program_name(url)} of {owner}" if owner else ""
+
+
+def _with_rabbitmq(facts: Mapping[str, Any], asked: Choice, port: ChoosePort) -> tuple[Choice, Port | None]:
     """What is asked for, with the address of the RabbitMQ that has to be started for it, if one has to."""
     url = asked.broker or ""
     parts = _rabbitmq(url)
     if parts is None:
         return asked, None
-    # Who names the port of another project's RabbitMQ wants that one.
-    absent = facts["broker_error"] if parts.port else facts["broker_error"] or _belongs_to_another_stack(url, data)
+    absent = facts["broker_error"] or _anothers(facts, "broker")
     if not absent or not is_local(url) or (parts.port and not is_free(parts.port)):
         return asked, None
     chosen = port("rabbitmq", parts.port)
@@ -118,7 +127,7 @@ def _rabbitmq(url: str) -> SplitResult | None:
     with suppress(ValueError):
         parts = urlsplit(url)
         _ = parts.port  # which is no number in a URL that is none
-        return parts if parts.scheme in RABBITMQ and ";" not in url else None
+        return parts if parts.scheme in AMQP and ";" not in url else None
     return None
 
 
@@ -126,6 +135,11 @@ def _here(parts: SplitResult, port: int) -> str:
     """The URL with its user and virtual host, but at this port of this machine."""
     user = parts.netloc.rpartition("@")[0] or "guest:guest"
     return parts._replace(netloc=f"{user}@{HOST}:{port}", path=parts.path or "//").geturl()
+
+
+def program_name(url: str) -> str:
+    """What answers at the URL of something embedded."""
+    return "RabbitMQ" if urlsplit(url).scheme in AMQP else "Redis"
 
 
 def masked(url: str) -> str:
@@ -144,42 +158,3 @@ def is_local(url: str) -> bool:
 
     own = {address.address for interface in psutil.net_if_addrs().values() for address in interface}
     return not addresses - own - set(LOOPBACK) or all(address.startswith("127.") for address in addresses)
-
-
-def _belongs_to_another_stack(url: str, data: Path) -> str:
-    """Why this Redis or RabbitMQ is not meant: it is the one that devkit embedded for another project on this machine.
-
-    Sharing it would let one project's worker take the other's tasks.
-    """
-    with suppress(ValueError):
-        parts = urlsplit(url)
-        host = parts.hostname or "localhost"
-        if host not in LOOPBACK:
-            return ""
-        if parts.scheme.startswith("redis"):
-            return _of_another("Redis", _redis_folder(host, parts.port or USUAL_PORTS["redis"]), data)
-        if parts.scheme in RABBITMQ:
-            return _of_another("RabbitMQ", _rabbitmq_folder(host, parts.port or USUAL_PORTS["rabbitmq"]), data)
-    return ""
-
-
-def _of_another(what: str, folder: Path | None, data: Path) -> str:
-    """`folder`: where an embedded one keeps its data; None for any other."""
-    mine = folder is None or folder.parent.resolve() == data.resolve()
-    return "" if mine or folder is None else f"the embedded {what} of {folder.parent.parent}"
-
-
-def _redis_folder(host: str, port: int) -> Path | None:
-    with suppress(OSError, IndexError), socket.create_connection((host, port), 1) as connection:
-        connection.sendall(b"CONFIG GET dir\r\n")
-        folder = Path(connection.recv(4096).split(b"\r\n")[4].decode(errors="replace"))
-        return folder if (folder / EMBEDDED_MARK).exists() else None
-    return None
-
-
-def _rabbitmq_folder(host: str, port: int) -> Path | None:
-    # A table's entry: the name's length, the name, S for a long string, the string's length in four bytes, the string.
-    key = bytes([len(OWNER_PROPERTY)]) + OWNER_PROPERTY.encode() + b"S"
-    _, found, rest = amqp_greeting(host, port).partition(key)
-    size = int.from_bytes(rest[:4], "big")
-    return Path(os.fsdecode(rest[4 : 4 + size])) if found else None

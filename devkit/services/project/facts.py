@@ -1,12 +1,13 @@
 """The facts about the project's Celery app, asked of the app itself in a zygote; and in words what is wrong there."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.errors import AnothersError, DevkitError, UsageError, did_you_mean
 from devkit.model.lines import line
 from devkit.model.text import exit_in_words
+from devkit.services.project.broker import masked, program_name
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
 
@@ -38,7 +39,7 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
     return facts
 
 
-def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
+def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:  # noqa: PLR0911 - one for each kind
     """A `devkit.agent.app.load.Problem` in words."""
     match problem["problem"]:
         case "no celery" | "no uvicorn" as kind:
@@ -65,6 +66,8 @@ def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
             return UsageError(
                 f"{app} is not a Celery app but of type {problem['type']}", mend=["correct -A MODULE:ATTR"]
             )
+        case "another's":
+            return _anothers(problem["anothers"])
         case "died":
             return DevkitError(
                 f"importing {app.module} ends the process: it {exit_in_words(problem['code'])}",
@@ -76,3 +79,13 @@ def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
                 excerpt=problem["traceback"],
                 mend=["correct the code at the traceback's last line"],
             )
+
+
+def _anothers(found: Mapping[str, Sequence[str]]) -> AnothersError:
+    url, owner = next(iter(found.values()))
+    asking = " ".join(f"DEVKIT_{what.upper().replace(' ', '_')}={masked(url)}" for what, (url, _) in found.items())
+    return AnothersError(
+        f"the {program_name(url)} at {masked(url)} belongs to the stack of {owner}",
+        looked=[f"the app's {what}: {masked(url)}" for what, (url, _) in found.items()],
+        mend=["start one of this project's own: devkit up", f"or use that one all the same: {asking}"],
+    )

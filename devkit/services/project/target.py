@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError
 from devkit.model.status import StackStatus
-from devkit.services.project.broker import asked_for
+from devkit.services.project.broker import asked_for, settled
 from devkit.services.project.python import find_python
 from devkit.settings.discover import AppRef, find_celery, resolve_celery
 from devkit.settings.discover.compose import has_compose_file
@@ -47,14 +47,21 @@ def find_target(settings: Settings, paths: Paths) -> Target:
     """Raises DevkitError where no app, or no interpreter, is found."""
     options = settings.options
     app = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
-    answer = ask(paths.socket, ask="status")
-    late = StackStatus.from_wire(answer).environ if answer else {}
-    asked = asked_for(settings, running=bool(answer)).environ()
+    given, running = given_brokers(settings, paths)
     python = find_python(settings.root, options.python, settings.environ)
     routes = None
-    if not answer and has_compose_file(settings.root):  # else nothing is imported for it
+    if not running and has_compose_file(settings.root):  # else nothing is imported for it
         from devkit.services.reach.routes import find_routes
 
         routes = find_routes(settings, paths)
-    environ = routes.environ(settings.environ, asked) if routes else {**settings.environ, **late, **asked}
+    environ = routes.environ(settings.environ, given) if routes else {**settings.environ, **given}
     return Target(app, python, environ, routes)
+
+
+def given_brokers(settings: Settings, paths: Paths) -> tuple[dict[str, str], bool]:
+    """The variables of the project's processes that name the broker and the result backend which the running stack
+    has, or which were asked for; and whether a stack is running."""
+    answer = ask(paths.socket, ask="status")
+    late = (StackStatus.from_wire(answer).environ or {}) if answer else {}
+    asked = asked_for(settings, running=bool(answer)).environ()
+    return settled({**late, **asked}, paths.data), bool(answer)

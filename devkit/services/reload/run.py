@@ -17,8 +17,10 @@ from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
 from devkit.reload.program import Program
 from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
+from devkit.services.project.broker import settled
 from devkit.services.project.facts import problem_error
 from devkit.services.project.python import find_python
+from devkit.services.project.target import given_brokers
 from devkit.services.reload.eyes import Eyes, Voice, settings_files
 from devkit.services.reload.parent import Parent
 from devkit.services.reload.ready import ReadyFile, with_data
@@ -72,6 +74,7 @@ class _Runner:
     ) -> None:
         self._load = load
         self._settings = load()
+        self._paths = paths
         self._plan = plan
         self._voice = voice
         self._supervisor = Parent()
@@ -97,10 +100,11 @@ class _Runner:
                 zygote.close()
                 return 1
             folder, module, attribute = order["app"]
-            self._app, self._late = AppRef(Path(folder), module, attribute), order["env"]
+            self._app = AppRef(Path(folder), module, attribute)
+            self._late = settled(order["env"], self._paths.data)
             port = order.get("port", port)
         else:
-            self._app = self._plan.find_app(self._settings)
+            self._app, self._late = self._find_out()
         url = self._plan.bind(self._settings, port)
         if url and not self._supervisor:
             self._voice.notice(f"{self._app} on {url}")
@@ -123,6 +127,10 @@ class _Runner:
             heals=options.reload,
         )
         return handover.run()
+
+    def _find_out(self) -> tuple[AppRef, dict[str, str]]:
+        """What a supervisor's order would tell. Raises DevkitError."""
+        return self._plan.find_app(self._settings), given_brokers(self._settings, self._paths)[0]
 
     def _await_order(self, zygote: ZygoteProcess) -> dict[str, Any] | None:
         """Pass questions about the app on to the zygote, until the order to run arrives."""
@@ -190,7 +198,7 @@ class _Runner:
             return None
         before, self._settings = self._settings, self._load()
         if self._settings.options != before.options and not self._supervisor:
-            self._app = self._plan.find_app(self._settings)
+            self._app, self._late = self._find_out()
         if self._settings.options != before.options and self._eyes:
             self._eyes.renew(self._settings)
         return self._program(self._make_zygote), f"{', '.join(changed)} changed"

@@ -164,7 +164,7 @@ class Replayer:
                 began = time.monotonic()
                 give_up = began + running["hard"] if running["hard"] else None
             else:
-                outcome: dict[str, Any] = _unrefused(answer)["outcome"]
+                outcome: dict[str, Any] = self._unrefused(answer)["outcome"]
                 return outcome
 
     def _kill(self, pid: int) -> None:
@@ -194,7 +194,17 @@ class Replayer:
         answer = self._next()
         if answer is None:
             raise CannotReplayThis(f"its process ended ({worker_lost(self._process.wait())})")
-        return _unrefused(answer)
+        return self._unrefused(answer)
+
+    def _unrefused(self, answer: dict[str, Any]) -> dict[str, Any]:
+        if refused := answer.get("cannot"):
+            if refused["kind"] == "no literal":
+                raise UsageError(refused["why"], mend=["save the case, and replay that: --save FILE"])
+            raise CannotReplayThis(refused["why"], mend=refused["mend"])
+        if "problem" in answer:
+            error = self._target.told(problem_error(answer, self._target.app), answer["problem"])
+            raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
+        return answer
 
     def _say(self, order: dict[str, Any]) -> None:
         self._await_ready()
@@ -209,9 +219,7 @@ class Replayer:
         if answer is None:
             ending = worker_lost(self._process.wait())
             raise CannotReplay(f"importing {self._target.app} ends the process: {ending}")
-        if "problem" in answer:
-            error = self._target.told(problem_error(answer, self._target.app), answer["problem"])
-            raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
+        self._unrefused(answer)
         self._ready = True
 
     def _next(self, give_up: float | None = None) -> dict[str, Any] | None:
@@ -234,14 +242,6 @@ class Saved(Exception):  # noqa: N818 - it says what happened
 
 class CannotReplayThis(CannotReplay):
     """This failure cannot be replayed, or not as asked; others may."""
-
-
-def _unrefused(answer: dict[str, Any]) -> dict[str, Any]:
-    if refused := answer.get("cannot"):
-        if refused["kind"] == "no literal":
-            raise UsageError(refused["why"], mend=["save the case, and replay that: --save FILE"])
-        raise CannotReplayThis(refused["why"], mend=refused["mend"])
-    return answer
 
 
 def _ended(exception: str, message: str, runtime_s: float) -> dict[str, Any]:

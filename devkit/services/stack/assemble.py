@@ -9,7 +9,7 @@ from typing import Any
 from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import ServiceStatus, StackStatus
 from devkit.services.ports import Ports
-from devkit.services.project.broker import Choice, asked_for, choose, masked
+from devkit.services.project.broker import Choice, asked_for, choose, masked, settled
 from devkit.services.project.facts import ask_facts
 from devkit.services.project.python import find_python
 from devkit.services.stack.api import api_argv, api_service
@@ -86,8 +86,8 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     api = _find_api(settings) if "api" in on else None
     ports = Ports(options)
     asked = asked_for(settings)
-    facts = ask_facts(asker, celery, asked.environ(), options.timeout)
-    choice = choose(facts, asked, paths.data, ports.choose)
+    facts = ask_facts(asker, celery, settled(asked.environ(), paths.data), options.timeout)
+    choice = choose(facts, asked, ports.choose)
     project = StackProject(settings, paths, python, celery, marks, choice.environ())
 
     notes = []

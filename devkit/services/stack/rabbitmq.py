@@ -8,9 +8,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from devkit.errors import DevkitError
+from devkit.model.embedded import OWNER
 from devkit.model.private import make_runtime
 from devkit.services.ports import Port
-from devkit.services.project.broker import OWNER_PROPERTY, masked
+from devkit.services.project.broker import masked
 from devkit.services.stack.project import StackProject
 from devkit.stack.ports import HOST
 from devkit.stack.probes import amqp_answers
@@ -95,7 +96,7 @@ def _write_configuration(folder: str, data: Path, url: str, port: int) -> None:
     _write(data / "rabbitmq.conf", "".join(f"{key} = {value}\n" for key, value in settings.items()))
     _write(
         data / "advanced.config",
-        f'[{{rabbit, [{{server_properties, [{{<<"{OWNER_PROPERTY}">>, longstr, <<{owner}>>}}]}}]}}].\n',
+        f'[{{rabbit, [{{server_properties, [{{<<"{OWNER}">>, longstr, <<{owner}>>}}]}}]}}].\n',
     )
     _write(data / "enabled_plugins", "[].\n")
 

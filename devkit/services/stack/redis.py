@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from devkit.errors import DevkitError
+from devkit.model.embedded import redis_ident
 from devkit.services.ports import Port
 from devkit.services.stack.project import StackProject
 from devkit.stack.ports import HOST
@@ -14,8 +15,6 @@ from devkit.stack.service import Service
 
 PROGRAMS = ("redis-server", "valkey-server")
 IMAGE = "redis:8"
-# Tells another project's devkit that the Redis that works in this folder is not the one that its app means.
-EMBEDDED_MARK = "embedded-by-devkit"
 INSTALL_LINES = {
     "apt-get": "sudo apt-get install redis-server",
     "dnf": "sudo dnf install valkey",
@@ -28,7 +27,6 @@ INSTALL_LINES = {
 def redis_service(project: StackProject, port: Port, why: str) -> Service:
     """`why` it takes the place of the app's own broker. Raises DevkitError when there is no Redis to start."""
     data = project.own_files("redis")
-    (data / EMBEDDED_MARK).touch()
     shown = os.path.relpath(data, project.settings.root)
     if program := find_redis_server(project.environ.get("PATH", ""), project.python):
         argv = redis_argv(program, port, data)
@@ -52,12 +50,13 @@ def redis_service(project: StackProject, port: Port, why: str) -> Service:
 
 def redis_argv(program: str, port: Port, data: Path) -> tuple[str, ...]:
     """The command of an embedded Redis whose data is in the folder `data`."""
-    return (program, *_arguments(port.number), "--bind", HOST, "--dir", str(data))
+    return (program, *_arguments(port.number, data), "--bind", HOST, "--dir", str(data))
 
 
-def _arguments(port: int) -> tuple[str, ...]:
+def _arguments(port: int, data: Path) -> tuple[str, ...]:
     # Every write reaches the file within a second: a queue survives a crash, as in production.
-    return ("--port", str(port), "--appendonly", "yes", "--save", "", "--daemonize", "no")
+    durable = ("--appendonly", "yes", "--save", "")
+    return ("--port", str(port), *durable, "--daemonize", "no", "--syslog-ident", redis_ident(os.fspath(data)))
 
 
 def find_redis_server(path: str, python: str) -> str | None:
@@ -88,7 +87,7 @@ def _in_docker(docker: str, data: Path, port: int) -> tuple[str, ...]:
     return (
         docker, "run", "--rm", "--interactive", "--user", f"{os.getuid()}:{os.getgid()}",
         "--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:/data", "--workdir", "/data",
-        "--entrypoint", "sh", IMAGE, "-c", script, "redis", *_arguments(port), "--protected-mode", "no",
+        "--entrypoint", "sh", IMAGE, "-c", script, "redis", *_arguments(port, data), "--protected-mode", "no",
     )  # fmt: skip
 
 

@@ -102,6 +102,7 @@ def test_the_facts_about_an_app(asker: Asker, project: Write) -> None:
         "broker_error": None,
         "result_backend": None,
         "result_backend_error": None,
+        "anothers": {},
         "beat": False,
         "tasks": ["worker.add"],
         "flower": True,

@@ -22,6 +22,7 @@ FACTS: dict[str, Any] = {
     "broker_error": None,
     "result_backend": None,
     "result_backend_error": None,
+    "anothers": {},
     "beat": True,
     "tasks": ["worker.add"],
     "flower": True,
