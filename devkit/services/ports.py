@@ -31,8 +31,9 @@ class Ports:
         }
         self._taken = {port for port in self._asked.values() if port is not None}
 
-    def choose(self, name: str, asked: int | None = None) -> Port:
-        """The port for a service: the one asked for, here or by a setting, or the first free one from its usual one on.
+    def choose(self, name: str, asked: int | None = None, wish: int | None = None) -> Port:
+        """The port for a service: the one asked for, here or by a setting; else the one wished for if it is free, or
+        the first free one from its usual one on.
 
         Raises DevkitError when the one asked for is in use, naming who holds it.
         """
@@ -41,9 +42,10 @@ class Ports:
             self._taken.add(asked)
         asked, usual = self._asked[name], USUAL_PORTS[name]
         if asked is None:
-            found = self._reservations.next_free(usual, self._taken)
+            first = wish or usual
+            found = self._reservations.next_free(usual, self._taken, first)
             self._taken.add(found)
-            return Port(found) if found == usual else Port(found, f" (port {usual} is taken)")
+            return Port(found) if found == first else Port(found, f" (port {first} is taken)")
         if list(self._asked.values()).count(asked) > 1:
             raise UsageError(f"port {asked} is asked for twice", mend=[f"correct {name}_port, or leave it out"])
         if not is_free(asked):

@@ -37,7 +37,7 @@ class Options:
     result_backend: str | None = _option(None, "result backend URL (default: like the broker)")
     api_port: int | None = _option(None, "port of the API (default: 8000, or the next free one)", PORT)
     flower_port: int | None = _option(None, "port of Flower (default: 5555, or the next free one)", PORT)
-    redis_port: int | None = _option(None, "port of the embedded Redis (default: 6379, or the next free one)", PORT)
+    redis_port: int | None = _option(None, "port of the embedded Redis (default: the app's own, else 6379 on)", PORT)
     rabbitmq_port: int | None = _option(None, "port of an embedded RabbitMQ (default: 5672, or the next free)", PORT)
     with_api: bool = _option(True, "start the API")
     with_flower: bool = _option(True, "start Flower")

@@ -6,6 +6,7 @@ import socket
 import tempfile
 from collections.abc import Collection
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from devkit.errors import DevkitError
@@ -35,9 +36,10 @@ class Reservations:
         self._folder = Path(tempfile.gettempdir()) / f"devkit-{os.getuid()}" / "ports"
         self._held: list[int] = []
 
-    def next_free(self, port: int, taken: Collection[int]) -> int:
-        """Reserve the first port from `port` on that is free, reserved by no other stack and not in `taken`."""
-        for candidate in range(port, 65536):
+    def next_free(self, port: int, taken: Collection[int], wish: int | None = None) -> int:
+        """Reserve the one wished for, else the first from `port` on, that is free, reserved by no other stack and not
+        in `taken`."""
+        for candidate in chain([wish] if wish else [], range(port, 65536)):
             if candidate not in taken and is_free(candidate) and self._reserve(candidate):
                 return candidate
         raise DevkitError(f"no port from {port} to 65535 is free on {HOST}")

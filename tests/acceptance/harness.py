@@ -35,8 +35,9 @@ DEVKIT = str(Path(PYTHON).with_name("devkit"))
 DEADLINE_S = 30.0  # generous: only what is broken ever waits that long
 POLL_S = 0.02
 SHOWN = 4000  # characters of output that a failed test shows
-# Nobody listens there, so that an app's own broker does not answer and devkit embeds a Redis.
-DEAD_REDIS = "redis://127.0.0.1:1"
+# Nobody listens there, so that an app's own broker does not answer and devkit embeds a Redis; at an address at which it
+# does not embed one.
+DEAD_REDIS = "redis://127.0.0.2:1"
 # Of the environment of whoever runs the tests, only what devkit cannot do without.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 # A frame of devkit's own code in what it shows: a user's mistake must never end in one.

@@ -198,7 +198,7 @@ def test_ids_are_completed(failed: Project) -> None:
 def test_a_store_that_does_not_answer(small: Project) -> None:
     began = time.monotonic()
     done = small.devkit("failures", "--broker", DEAD_REDIS.replace("//", "//:hunter2@")).expect(1)
-    assert "the store of failures redis://127.0.0.1:1 does not answer" in done.err
+    assert "the store of failures redis://127.0.0.2:1 does not answer" in done.err
     assert "devkit up" in done.err
     assert "hunter2" not in done.err
     assert "does not answer" in small.devkit("failures", "--json").expect(1).err  # the app's own

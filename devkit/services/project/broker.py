@@ -7,23 +7,30 @@ import json
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from devkit.errors import DevkitError
-from devkit.model.embedded import AMQP
-from devkit.services.ports import Port
+from devkit.model.embedded import AMQP, address
+from devkit.services.ports import USUAL_PORTS, Port
 from devkit.settings.load import Settings
 from devkit.stack.ports import HOST, is_free
 
 LOOPBACK = ("localhost", HOST, "::1")
 BROKER = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
 RESULT_BACKEND = "CELERY_RESULT_BACKEND"
-ChoosePort = Callable[[str, int | None], Port]
+# Where in a URL of theirs the number of a database is.
+NUMBERED = ("redis", "rediss", "sentinel")
+
+
+class ChoosePort(Protocol):
+    """The port of a service by its name: the one `asked` for, or the one of one's `wish` if that is free."""
+
+    def __call__(self, name: str, asked: int | None = None, wish: int | None = None) -> Port: ...
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,7 @@ def settled(given: Mapping[str, str], data: Path) -> dict[str, str]:
 def choose(facts: Mapping[str, Any], asked: Choice, port: ChoosePort) -> Choice:
     """Decide from the app's facts (`devkit.agent.app.describe`), which tell what answered, and whose it is.
 
-    `port` gives the port of a service by its name and, if it has to be this one, by its number: it is called only if it
-    is needed. Raises DevkitError when a URL that was asked for does not answer.
+    `port` is called only if a port is needed. Raises DevkitError when a URL that was asked for does not answer.
     """
     asked, rabbitmq_port = _with_rabbitmq(facts, asked, port)
     for name, url, error in (
@@ -92,11 +98,12 @@ def choose(facts: Mapping[str, Any], asked: Choice, port: ChoosePort) -> Choice:
             no_backend = "the app has none"  # with one, `devkit run` and others can show results
     if not (no_broker or no_backend):
         return Choice(asked.broker, asked.result_backend, rabbitmq_port=rabbitmq_port)
-    embedded_port = port("redis", None)
-    embedded = f"redis://{HOST}:{embedded_port.number}"
+    replaced = [facts["broker"]] * bool(no_broker) + [facts["result_backend"]] * bool(no_backend)
+    embedded_port = port("redis", wish=next(filter(None, map(_port_here, replaced)), None))
+    number = embedded_port.number
     return Choice(
-        broker=f"{embedded}/0" if no_broker else asked.broker,
-        result_backend=f"{embedded}/1" if no_backend else asked.result_backend,
+        broker=_embedded(facts["broker"], number, 0) if no_broker else asked.broker,
+        result_backend=_embedded(facts["result_backend"], number, 1) if no_backend else asked.result_backend,
         embedded_port=embedded_port,
         why=no_broker and f"{masked(facts['broker'])}: {no_broker}",
         rabbitmq_port=rabbitmq_port,
@@ -107,6 +114,30 @@ def _anothers(facts: Mapping[str, Any], what: str) -> str:
     """Why what answers is not meant: it is the one that devkit embedded for another project on this machine."""
     url, owner = facts["anothers"].get(what, ("", ""))
     return f"the embedded {program_name(url)} of {owner}" if owner else ""
+
+
+def _port_here(url: str | None) -> int | None:
+    """The port at which an embedded Redis would have this address, as the app's other processes know it."""
+    with suppress(ValueError):
+        parts = urlsplit((url or "").partition(";")[0])
+        if parts.scheme == "redis" and address(parts.hostname or "") == HOST:
+            return parts.port or USUAL_PORTS["redis"]
+    return None
+
+
+def _embedded(own: str | None, port: int, database: int) -> str:
+    """The app's own URL where the embedded Redis has that address; else as much of it as holds there, too: not its
+    password, for the embedded Redis has none. `database` is the number where there is none in it."""
+    own, query = (own or "").partition(";")[0], ""
+    with suppress(ValueError):
+        parts = urlsplit(own)
+        if _port_here(own) == port and "@" not in parts.netloc:
+            return own
+        if parts.scheme in NUMBERED and (number := parts.path.strip("/") or "0").isdigit():
+            database = int(number)
+        if parts.scheme == "redis" and parts.query:  # other schemes' are about certificates and the like
+            query = f"?{parts.query}"
+    return f"redis://{HOST}:{port}/{database}{query}"
 
 
 def _with_rabbitmq(facts: Mapping[str, Any], asked: Choice, port: ChoosePort) -> tuple[Choice, Port | None]:

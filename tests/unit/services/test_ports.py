@@ -52,6 +52,18 @@ def test_a_usual_port_that_is_taken_moves_and_says_so(make: Make, usual: int) ->
     assert port.note == f" (port {usual} is taken)"
 
 
+def test_the_port_wished_for_if_it_is_free(make: Make, usual: int, taken: int) -> None:
+    ports.USUAL_PORTS["redis"] = taken
+
+    assert make(flower_port=usual).choose("redis", wish=usual).number > taken
+    assert make(redis_port=usual).choose("redis", wish=taken) == Port(usual)
+    assert make().choose("redis", wish=usual) == Port(usual)
+
+
+def test_the_usual_port_if_the_one_wished_for_is_taken(make: Make, usual: int, taken: int) -> None:
+    assert make().choose("redis", wish=taken) == Port(usual, f" (port {taken} is taken)")
+
+
 def test_each_service_has_its_own(make: Make, usual: int) -> None:
     ports = make()
 

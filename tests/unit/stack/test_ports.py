@@ -88,6 +88,13 @@ def test_ports_in_use_and_those_already_given_away_are_passed_over(stacks: Stack
     assert is_free(found)
 
 
+def test_the_port_wished_for_comes_first_unless_another_stack_has_it(stacks: Stacks, port: int) -> None:
+    mine = stacks()
+    assert mine.next_free(port + 1, set(), port) == port
+
+    assert stacks().next_free(port + 1, set(), port) > port
+
+
 def test_a_port_belongs_to_its_stack_also_while_nobody_listens(stacks: Stacks, port: int) -> None:
     mine, others = stacks(), stacks()
     assert mine.next_free(port, set()) == port

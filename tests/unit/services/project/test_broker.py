@@ -44,7 +44,7 @@ def decide(
     return choice.broker, choice.result_backend, port, choice.why
 
 
-def no_port(name: str, asked: int | None) -> Port:
+def no_port(name: str, asked: int | None = None, wish: int | None = None) -> Port:
     pytest.fail(f"no embedded {name} is needed")
 
 
@@ -121,13 +121,86 @@ def test_what_is_asked_for_is_not_replaced() -> None:
 
     assert decide(dead, backend="redis://cache")[:2] == (f"{EMBEDDED}/0", "redis://cache")
     dead = facts("redis://cache", "redis://cache", result_backend_error=REFUSED)
-    assert decide(dead, broker="redis://cache")[:2] == ("redis://cache", f"{EMBEDDED}/1")
+    assert decide(dead, broker="redis://cache")[:2] == ("redis://cache", f"{EMBEDDED}/0")
 
 
 def test_a_url_that_is_none_does_not_answer_and_that_is_all() -> None:
     app = facts("redis://localhost:port/0", "redis://localhost:port/1", broker_error="x", result_backend_error="x")
 
     assert decide(app)[:2] == (f"{EMBEDDED}/0", f"{EMBEDDED}/1")
+
+
+# --- at the app's own address ---
+
+
+def at(broker: str, backend: str | None = None, *, free: bool = True) -> tuple[str | None, str | None, int | None]:
+    """The choice where the app's broker and result backend do not answer, and the port that was wished for."""
+    wished = None
+
+    def port(name: str, asked: int | None = None, wish: int | None = None) -> Port:
+        nonlocal wished
+        wished = wish
+        return Port(wish if free and wish else 7777)
+
+    app = facts(broker, backend, broker_error=REFUSED, result_backend_error=REFUSED if backend else None)
+    choice = choose(app, Choice(None, None), port)
+    return choice.broker, choice.result_backend, wished
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost:6390/0", "redis://localhost:6390", "redis://127.0.0.1:6390/",
+        "redis://redis.localhost:6390//2?visibility_timeout=60", "redis://127.1:6390/0?db=4",
+    ],
+)  # fmt: skip
+def test_where_it_is_free_services_get_the_apps_own_urls_to_the_letter(url: str) -> None:
+    assert at(url, url) == (url, url, 6390)
+
+
+def test_the_usual_port_may_be_left_out() -> None:
+    assert at("redis://localhost/2", "redis://") == ("redis://localhost/2", "redis://", 6379)
+
+
+def test_an_app_without_a_result_backend_gets_one_beside_its_own_address() -> None:
+    assert at("redis://localhost:6390/0") == ("redis://localhost:6390/0", "redis://127.0.0.1:6390/1", 6390)
+
+
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        ("redis://localhost:6390/0", "/0"),
+        ("redis://localhost:6390", "/0"),
+        ("redis://localhost:6390/4?health_check_interval=30", "/4?health_check_interval=30"),
+        ("redis://:secret@localhost:6390/4", "/4"),
+        ("rediss://localhost:6390/4?ssl_cert_reqs=none", "/4"),
+        ("sentinel://localhost:26379/4;sentinel://other:26379/4", "/4"),
+        ("redis://localhost:6390/4;redis://other/3", "/4"),
+        ("redis://redis:6379/4", "/4"),
+        ("redis://[::1]:6390/4", "/4"),
+        ("redis://redis:port/4", "/4"),
+        ("redis://redis/four", None),
+        ("amqp://guest@localhost//", None),
+        ("redis+socket:///run/redis.sock?virtual_host=4", None),
+    ],
+)
+def test_elsewhere_only_what_has_to_changes(own: str, given: str | None) -> None:
+    broker, backend = (f"{EMBEDDED}{given}",) * 2 if given else (f"{EMBEDDED}/0", f"{EMBEDDED}/1")
+
+    assert at(own, own, free=False)[:2] == (broker, backend)
+
+
+def test_a_password_which_the_embedded_redis_does_not_have_is_left_out() -> None:
+    assert at("redis://:secret@localhost:6390/4")[::2] == ("redis://127.0.0.1:6390/4", 6390)
+
+
+def test_the_brokers_address_comes_first_and_one_that_answers_is_not_taken() -> None:
+    assert at("redis://localhost:6390/0", "redis://localhost:6391/0") == (
+        "redis://localhost:6390/0", "redis://127.0.0.1:6390/0", 6390,
+    )  # fmt: skip
+    assert at("amqp://", "redis://localhost:6391/0") == (
+        "redis://127.0.0.1:6391/0", "redis://localhost:6391/0", 6391,
+    )  # fmt: skip
 
 
 # --- the embedded Redis of another project ---
@@ -137,14 +210,14 @@ def test_the_embedded_redis_of_another_project_is_not_shared() -> None:
     url = "redis://localhost:6390/2"
     app = facts(url, url, anothers={"broker": [url, "/other"], "result backend": [url, "/other"]})
 
-    assert decide(app) == (f"{EMBEDDED}/0", f"{EMBEDDED}/1", 7777, f"{url}: the embedded Redis of /other")
+    assert decide(app) == (f"{EMBEDDED}/2", f"{EMBEDDED}/2", 7777, f"{url}: the embedded Redis of /other")
 
 
 def test_it_may_be_the_result_backend_alone() -> None:
     url = "redis://localhost:6390/2"
 
     assert decide(facts("memory://", url, anothers={"result backend": [url, "/other"]})) == (
-        None, f"{EMBEDDED}/1", 7777, "",
+        None, f"{EMBEDDED}/2", 7777, "",
     )  # fmt: skip
 
 
@@ -155,7 +228,7 @@ def embed(url: str, error: str | None = REFUSED, anothers: Anothers | None = Non
     """The broker, and the RabbitMQ's port if one is to be started."""
     port = None
 
-    def choose_port(name: str, asked: int | None) -> Port:
+    def choose_port(name: str, asked: int | None = None, wish: int | None = None) -> Port:
         nonlocal port
         assert name == "rabbitmq"
         port = asked or 7777
