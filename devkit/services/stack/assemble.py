@@ -9,11 +9,12 @@ from typing import Any
 from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import ServiceStatus, StackStatus
 from devkit.services.ports import Ports
-from devkit.services.project.broker import Choice, asked_for, choose, masked, settled
+from devkit.services.project.broker import Choice, asked_for, masked, settled
 from devkit.services.project.facts import ask_facts
 from devkit.services.project.python import find_python
 from devkit.services.stack.api import api_argv, api_service
 from devkit.services.stack.beat import beat_service
+from devkit.services.stack.choice import choose
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
 from devkit.services.stack.flower import flower_argv, flower_service
