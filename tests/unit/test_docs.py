@@ -65,3 +65,21 @@ def test_the_readme_says_how_to_start_and_how_to_test() -> None:
 
     assert "make up" in readme
     assert "make test" in readme
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name
+)
+def test_files_that_the_docs_name_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:devkit|tests|benchmarks|sample_app)/[\w/.-]*)`", page.read_text())
+
+    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name
+)
+def test_links_inside_the_docs_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+
+    assert [link for link in links if not (page.parent / link).exists()] == []

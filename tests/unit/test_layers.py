@@ -1,4 +1,4 @@
-"""The architecture, read from each file's imports: they point down only."""
+"""The architecture, read from each file's imports: they point down only, and to rooms that are drawn."""
 
 import ast
 import subprocess
@@ -8,9 +8,22 @@ from pathlib import Path
 
 import pytest
 
-import devkit
+from tests.house import (
+    FILES,
+    PAGE,
+    ROOT,
+    arrows,
+    circle,
+    drawn,
+    imports,
+    modules,
+    picture,
+    room,
+    rooms,
+    says,
+    uses,
+)
 
-ROOT = Path(devkit.__file__).parent
 ENGINES = ("stack", "reload", "agent", "debug", "replay", "containers")
 LEVELS = {
     "errors": 0,
@@ -28,20 +41,45 @@ NOT_BEFORE_A_COMMAND_NEEDS_IT = ("rich", "psutil", "celery", "redis", "asyncio",
 # What runs there besides the agent, and is loaded with it by path.
 IN_THE_PROJECT = ("agent", "store", "model")
 
-FILES = sorted(ROOT.rglob("*.py"))
-
-
-def imports(file: Path, source: str) -> Iterator[str]:
-    """The modules that a file imports, wherever in it, by their full names."""
-    package = [ROOT.name, *file.relative_to(ROOT).parts[:-1]]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parent = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*parent, *([node.module] if node.module else [])])
-            # `from devkit import errors` imports a module, `from devkit import __version__` does not: both count.
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+# Which room uses which others of its storey. The zygote gets the program that a generation runs by name, as the
+# programs know the generation.
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "agent": {
+        "app": set(),
+        "breakpoints": set(),
+        "debugger": {"breakpoints", "tell"},
+        "fork": {"app", "replay"},
+        "programs": {"app", "debugger", "fork", "recorder"},
+        "recorder": {"tell"},
+        "replay": {"app", "tell"},
+        "results": {"app", "tell"},
+        "tell": set(),
+    },
+    "services": {
+        "compose": set(),
+        "debug": {"project"},
+        "failures": {"project", "reach"},
+        "init": set(),
+        "project": {"reach"},
+        "reach": set(),
+        "reload": {"project"},
+        "replay": {"project", "reload"},
+        "stack": {"project", "reload"},
+    },
+    "cli": {
+        "debug": {"tasks"},
+        "failures": set(),
+        "reload": set(),
+        "replay": {"failures", "tasks"},
+        "stack": set(),
+        "tasks": set(),
+    },
+    "containers": {"inside": set()},
+    "settings": {"discover": set()},
+}
+# What joins the rooms stands above them, as does who sends `inside` into a container; all else on a storey's landing
+# lies below.
+ROOFS = {"devkit.cli", "devkit.cli.main", "devkit.agent.__main__", "devkit.containers.relay"}
 
 
 def part(module: str) -> str:
@@ -195,3 +233,45 @@ def test_the_command_line_starts_light() -> None:
 
     assert "click" in loaded
     assert [module for module in NOT_BEFORE_A_COMMAND_NEEDS_IT if module in loaded] == []
+
+
+# --- the rooms inside a storey ---
+
+
+def test_there_is_no_circle_between_files() -> None:
+    assert circle(uses()) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
+
+
+def test_all_rooms_are_drawn() -> None:
+    parts = {file.relative_to(ROOT).parts[0] for file in FILES if len(file.relative_to(ROOT).parts) > 1}
+
+    assert {one for one in parts if rooms(one)} == ROOMS.keys()
+
+
+@pytest.mark.parametrize("of", ROOMS)
+def test_rooms_use_those_that_are_drawn(of: str) -> None:
+    assert circle(ROOMS[of]) == []
+    assert arrows(of) == ROOMS[of]
+
+
+@pytest.mark.parametrize("of", ROOMS)
+def test_what_lies_on_the_landing_knows_no_room(of: str) -> None:
+    landing = {module for module in modules() if room(module) == f"devkit.{of}"} - ROOFS
+    found = {module: {one for one in uses()[module] if room(one) in rooms(of)} for module in landing}
+
+    assert {module: used for module, used in found.items() if used} == {}
+
+
+@pytest.mark.parametrize("package", sorted({room(module) for module in modules()}))
+def test_every_room_says_what_lives_there(package: str) -> None:
+    assert says(package)
+
+
+def test_the_picture_in_the_docs_is_of_today() -> None:
+    page = PAGE.read_text()
+
+    assert page == drawn(page, picture()), "draw it again: python -m tests.house"
