@@ -10,14 +10,12 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..structure import class_attribute, class_vars, in_c, mro, own_dict, pairs
+
 MOST = 200
 LONGEST = 500  # characters before the cursor that are looked at: the search takes the square of it
 _WORD = re.compile(r"(?:(?:[^\W\d]\w*)\s*\.\s*)*(?:[^\W\d]\w*)?$")
-ATTRIBUTES_IN_C = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _missing = object()
-# Asked in the usual way, a class may answer by its metaclass.
-_mro_of = type.__dict__["__mro__"].__get__
-_vars_of = type.__dict__["__dict__"].__get__
 
 
 def complete(
@@ -36,10 +34,11 @@ def complete(
         start = len(text) - len(beginning.lstrip())
         beginning = beginning.lstrip()
     else:
-        candidates = {*names, *more, *vars(builtins), *keyword.kwlist}
+        candidates = {name for space in (names, more, vars(builtins)) for name, _ in pairs(space)}
+        candidates.update(keyword.kwlist)
         if start == 0 and not text[:1].isspace():
             candidates.update(commands)
-    matches = [name for name in candidates if isinstance(name, str) and name.startswith(beginning)]
+    matches = [name for name in candidates if name.startswith(beginning)]
     if not beginning.startswith("_"):
         matches = [name for name in matches if not name.startswith("_")]
     return start, sorted(matches)[:MOST]
@@ -47,16 +46,13 @@ def complete(
 
 def attributes(value: Any) -> "set[str]":
     """The names of a value's attributes, as its dictionaries have them."""
-    found: set[str] = set()
-    for kind in _kinds(value):
-        found.update(_vars(kind))
-    found.update(_own(value))
-    return {name for name in found if isinstance(name, str)}
+    spaces = [own_dict(value), *map(class_vars, _kinds(value))]
+    return {name for space in spaces for name, _ in pairs(space)}
 
 
 def _value(path: "list[str]", spaces: "Iterable[Mapping[str, Any]]") -> Any:
     """What a dotted name stands for, or `_missing` where only running code could tell."""
-    value = next((space[path[0]] for space in spaces if path[0] in space), _missing)
+    value = next((one for space in spaces for name, one in pairs(space) if name == path[0]), _missing)
     for name in path[1:]:
         if value is _missing:
             return _missing
@@ -65,43 +61,24 @@ def _value(path: "list[str]", spaces: "Iterable[Mapping[str, Any]]") -> Any:
 
 
 def _attribute(value: Any, name: str) -> Any:
-    own = _own(value)
-    if name in own:
-        return own[name]
+    found = dict(pairs(own_dict(value))).get(name, _missing)
+    if found is not _missing:
+        return found
     for kind in _kinds(value):
-        found = _vars(kind).get(name, _missing)
-        if type(found) in ATTRIBUTES_IN_C:
+        found = dict(pairs(class_vars(kind))).get(name, _missing)
+        if in_c(found):
             try:  # a slot, or an attribute of a type written in C
                 return found.__get__(value)
             except Exception:
                 return _missing
         if found is not _missing:
             is_plain = type(found) is types.FunctionType or issubclass(type(found), type)
-            runs_code = any("__get__" in _vars(one) for one in _mro(type(found)))
+            runs_code = class_attribute(type(found), "__get__", _missing) is not _missing
             return _missing if runs_code and not is_plain else found
     return _missing
-
-
-def _own(value: Any) -> "Mapping[str, Any]":
-    """The attributes that a value has itself; a class may have made `__dict__` something else."""
-    found = next((_vars(kind)["__dict__"] for kind in _mro(type(value)) if "__dict__" in _vars(kind)), None)
-    if type(found) not in ATTRIBUTES_IN_C:
-        return {}
-    own = found.__get__(value)  # type: ignore[union-attr]
-    return own if type(own) in (dict, types.MappingProxyType) else {}
 
 
 def _kinds(value: Any) -> "tuple[type, ...]":
     """Where a value's attributes come from; isinstance() would ask the value for its class."""
     kind = type(value)
-    return (*_mro(value), *_mro(kind)) if issubclass(kind, type) else _mro(kind)
-
-
-def _mro(kind: type) -> "tuple[type, ...]":
-    found: tuple[type, ...] = _mro_of(kind)
-    return found
-
-
-def _vars(kind: type) -> "Mapping[str, Any]":
-    found: Mapping[str, Any] = _vars_of(kind)
-    return found
+    return (*mro(value), *mro(kind)) if issubclass(kind, type) else mro(kind)

@@ -3,28 +3,20 @@
 import functools
 import time
 import types
-from collections import OrderedDict
+from collections import OrderedDict, UserDict
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from celery.local import PromiseProxy, Proxy
 
 from devkit.agent.debugger.completion import MOST, attributes, complete
+from tests.unit.agent.tripwires import MAKE, OwnMapping, equal_to_all, nothing_runs
 
 COMMANDS = ("p", "pp", "next", "until", "where")
 
 
 def matches(text: str, **names: Any) -> list[str]:
     return complete(text, COMMANDS, names, {})[1]
-
-
-RUN: list[str] = []
-
-
-def never(*_: object, **__: object) -> Any:
-    RUN.append("the project's code")  # whoever asked may pass over the error
-    raise ValueError("was run")
 
 
 class Plain:
@@ -143,117 +135,30 @@ def test_names_that_are_no_text_are_passed_over() -> None:
 # --- what runs code ---
 
 
-class Property:
-    trap = property(never)
-    late = functools.cached_property(never)
-
-
-class Getattr:
-    __getattr__ = never
-
-
-class Getattribute:
-    __getattribute__ = never
-
-
-class Dir:
-    __dir__ = never
-
-
-class Descriptor:
-    __get__ = never
-
-
-class Described:
-    trap = Descriptor()
-
-
-class Prints:
-    __repr__ = __str__ = __len__ = __bool__ = __iter__ = __contains__ = __getitem__ = never
-    __eq__ = never
-    __hash__ = never
-
-
-class MetaGetattr(type):
-    __getattr__ = never
-    __dir__ = never
-
-
-class MetaGetattribute(type):
-    __getattribute__ = never
-
-
-class MetaMro(type):
-    __mro__ = property(never)
-    __instancecheck__ = never
-    __subclasscheck__ = never
-
-
-class LyingClass:
-    __class__ = property(never)
-
-
-class LyingDict:
-    __dict__ = property(never)
-
-
-class HoldsLying:
-    trap: ClassVar[Any] = LyingClass()
-
-
-class OwnMapping(dict[str, Any]):
-    __iter__ = __contains__ = __getitem__ = keys = never
-
-
-def holder_of_own_mapping() -> Plain:
-    holder = Plain()
-    holder.__dict__ = OwnMapping(trap=1)
-    return holder
-
-
-def module() -> types.ModuleType:
-    found = types.ModuleType("lazy")
-    found.__getattr__ = never  # type: ignore[method-assign]
-    found.__dir__ = never  # type: ignore[method-assign]
-    return found
-
-
-MAKE: list[Any] = [
-    Property,
-    Getattr,
-    Dir,
-    Described,
-    Prints,
-    module,
-    functools.partial(MetaGetattr, "Made", (), {}),
-    lambda: MetaGetattr("Made", (), {})(),  # noqa: PLW0108 - made when the test runs
-    functools.partial(MetaGetattribute, "Made", (), {}),
-    Getattribute,
-    functools.partial(type.__call__, MetaGetattribute("Made", (), {})),
-    functools.partial(MetaMro, "Made", (), {}),
-    lambda: MetaMro("Made", (), {})(),  # noqa: PLW0108
-    LyingClass,
-    LyingDict,
-    HoldsLying,
-    holder_of_own_mapping,
-    lambda: Proxy(never),  # such as Flask's request, Django's user, Celery's current_app
-    lambda: PromiseProxy(never),
-]
-
-
 @pytest.mark.parametrize("make", MAKE)
 def test_nothing_is_run(make: Callable[[], Any]) -> None:
     """A property may query a database, wait for ever, or count how often it was asked."""
     value = make()
-    RUN.clear()
-    for text in ("p x", "p x.", "p x.trap", "p x.trap.", "p x.trap.y", "p x.late.y", "p x.__class__.", "p x.__dict__."):
-        complete(text, COMMANDS, {"x": value}, {})
-        complete(text, COMMANDS, {"x": types.SimpleNamespace(trap=value)}, {})
-    assert RUN == []
+    texts = ("p x", "p x.", "p x.trap", "p x.trap.", "p x.trap.y", "p x.late.y", "p x.__class__.", "p x.__dict__.")
+    with nothing_runs():
+        for text in texts:
+            complete(text, COMMANDS, {"x": value}, {})
+            complete(text, COMMANDS, {"x": types.SimpleNamespace(trap=value)}, {})
+
+
+def test_names_are_not_asked_whether_they_are_the_one() -> None:
+    names: dict[Any, Any] = {"x": Plain()}
+    names[equal_to_all("zz")] = names[equal_to_all("x.")] = 1
+    with nothing_runs():
+        assert complete("p zz", COMMANDS, names, {})[1] == []
+        assert complete("p x.na", COMMANDS, names, names)[1] == ["name", "names"]
 
 
 def test_a_frame_of_a_class_body_may_have_a_mapping_of_its_own() -> None:
     assert complete("p na", (), OrderedDict(name=1), {}) == (2, ["name"])
+    with nothing_runs():
+        assert complete("p na", (), OwnMapping(name=1), {}) == (2, ["name"])
+        assert complete("p na", (), UserDict(name=1), {}) == (2, [])
 
 
 # --- long lines ---
