@@ -14,6 +14,7 @@ from celery.app.trace import TraceInfo
 from celery.exceptions import Retry
 
 from ..model.text import is_named
+from .structure import attributes, traceback_of
 
 _listeners: "list[Callable[[Any, str, BaseException], Any]]" = []
 
@@ -58,24 +59,27 @@ def codes(app: Any, name: str) -> "list[CodeType]":
 def before_failures(listener: "Callable[[Any, str, BaseException], Any]") -> "Callable[[], None]":
     """Have `listener` called with the task, its state and the error, before Celery stores them; returns what ends that.
 
-    Of several the latest is called first.
+    Of several the latest is called first. What it returns, if anything, is called with the traceback that Celery makes.
     """
     _hook()
     _listeners.insert(0, listener)
     return partial(_listeners.remove, listener)
 
 
-def describe_failures(describe: "Callable[[Any, BaseException, bool], Any]") -> None:
+def describe_failures(
+    describe: "Callable[[Any, BaseException, bool], Any]", retold: "Callable[[Any, BaseException, str], Any]"
+) -> None:
     """Have what `describe` makes of a task and its error go with it to the worker's main process, as `einfo.devkit`.
 
     It has to be JSON values: there the error's frames are gone, and their values never were. What it gets last is
     whether it has to tell the traceback as well: the einfo has that of what was raised, which a retry's cause is not.
+    `retold` gets what was described, the error, and the traceback that Celery has made of it.
     """
 
     def described(task: Any, state: str, error: BaseException) -> Any:
-        with suppress(Exception):  # the project's own values had a part in it
+        with suppress(Exception):  # the task is to fail of its own error only
             found = cause(error)
-            return None if state == "REJECTED" else describe(task, found, found is not error)
+            return None if state == "REJECTED" else partial(retold, describe(task, found, found is not error), found)
 
     before_failures(described)
 
@@ -90,9 +94,10 @@ def _hook() -> None:
 def _heard(original: Any) -> "Callable[..., Any]":
     def handle(info: Any, task: Any, *args: Any, **kwargs: Any) -> Any:
         error = sys.exc_info()[1]
-        told = [listener(task, info.state, error) for listener in list(_listeners)] if error is not None else []
+        heard = [listener(task, info.state, error) for listener in list(_listeners)] if error is not None else []
         einfo = original(info, task, *args, **kwargs)
         if einfo is not None:
+            told = [finish(einfo.traceback) for finish in filter(None, heard)]
             einfo.devkit = next(filter(None, told), None)
         return einfo
 
@@ -101,5 +106,5 @@ def _heard(original: Any) -> "Callable[..., Any]":
 
 def cause(error: BaseException) -> BaseException:
     """The error for which a task is to be tried again, where it is."""
-    found = getattr(error, "exc", None) if isinstance(error, Retry) else None
-    return found if isinstance(found, BaseException) and found.__traceback__ else error
+    found: Any = attributes(error).get("exc") if issubclass(type(error), Retry) else None
+    return found if issubclass(type(found), BaseException) and traceback_of(found) else error

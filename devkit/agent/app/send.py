@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.text import is_named
+from ..structure import is_plain, name_of
+from ..tell.exceptions import in_short
+from ..tell.values import short
 from .describe import broker_error, refuse_anothers, result_backend_error
 from .errand import take_order
 from .load import Problem, load_app
@@ -69,9 +72,10 @@ def _follow(app: Any, result: Any, tell: Callable[..., None]) -> None:
         meta = result._get_task_meta()
         if meta["status"] in ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED"):
             break
-        now = (meta["status"], repr(meta.get("result")))  # an error is another object each time
+        found = meta.get("result")
+        now = (meta["status"], found if is_plain(found) else short(found))  # an error is another object each time
         if now != last and meta["status"] not in ("PENDING", "STARTED"):
-            tell(state=meta["status"], info=meta.get("result"))
+            tell(state=meta["status"], info=found)
         last = now
         if meta["status"] == "PENDING" and not asked_for_worker and time.monotonic() - started > NO_WORKER_AFTER_S:
             asked_for_worker = True
@@ -79,13 +83,21 @@ def _follow(app: Any, result: Any, tell: Callable[..., None]) -> None:
                 tell(no_worker=True)
         time.sleep(POLL_S)
     failed = meta["status"] != "SUCCESS"
-    error = meta.get("result")
+    error, told = meta.get("result"), meta.get("traceback")
     tell(
         done={
             "state": meta["status"],
             "result": None if failed else error,
-            "exception": f"{type(error).__name__}: {error}" if failed and error is not None else None,
-            "traceback": meta.get("traceback"),
+            "exception": _said(error, told) if failed else None,
+            "traceback": told,
             "runtime_s": round(time.monotonic() - started, 3),
         }
     )
+
+
+def _said(error: Any, told: Any) -> "str | None":
+    if error is None:
+        return None
+    if issubclass(type(error), BaseException):
+        return in_short(error, str(told))
+    return f"{name_of(type(error))}: {short(error)}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...model.breakpoint import Breakpoint
 from ...store.breakpoints import Breakpoints
+from ..tell.exceptions import in_short
 from .changes import FolderSignal
 from .monitor import MONITORING, Monitor
 from .places import Places, inside_its_line
@@ -200,7 +201,7 @@ class WatchedBreakpoints:
             # All names as globals: the body of a comprehension sees only these.
             return name if eval(condition, {**frame.f_globals, **frame.f_locals}) else None  # noqa: S307 - what it is for
         except Exception as error:
-            return f"{name} (its condition raised {type(error).__name__}: {error})"
+            return f"{name} (its condition raised {in_short(error)})"
         finally:
             self._busy.now = False
 

@@ -21,7 +21,8 @@ from ...store.sessions import Sessions
 from ..breakpoints.watched import WatchedBreakpoints
 from ..calls import before_failures, cause, codes, current_call
 from ..say import say
-from ..tell.values import message_of
+from ..structure import traceback_of
+from ..tell.exceptions import in_short
 from . import printed
 from .editor import Editors
 from .pause import INTERRUPT_SIGNAL, Pause
@@ -82,12 +83,12 @@ class Debugging:
         """A task is about to be marked as failed, or to be tried again."""
         error = cause(error)
         wanted = self._watched and self._watched.failure_wanted(task.name, state)
-        traceback = error.__traceback__
-        if wanted and traceback and not isinstance(error, bdb.BdbQuit):
+        traceback = traceback_of(error)
+        if wanted and traceback and not issubclass(type(error), bdb.BdbQuit):
             last = traceback
             while last.tb_next:
                 last = last.tb_next
-            text = f"{type(error).__name__}: {message_of(error)}"
+            text = in_short(error)
             self.stop(last.tb_frame, f"failure: {text}", event="failure", detail=text, traceback=traceback)
 
     def set_trace(self, frame: "FrameType | None" = None, **_: Any) -> None:

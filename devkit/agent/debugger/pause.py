@@ -14,7 +14,8 @@ from celery.contrib import rdb
 from ...store.sessions import Sessions
 from ..calls import current_call
 from ..say import say
-from ..tell.values import message_of, short
+from ..tell.exceptions import in_short
+from ..tell.values import short
 from .listener import Listener
 from .prompt import Debugger
 from .release import Release
@@ -132,8 +133,8 @@ class Pause:
 
     def task_ended(self, state: str, value: Any) -> None:
         """The task is over; `value` is its result, or what it raised."""
-        failed = isinstance(value, BaseException)
-        exception = f"{type(value).__name__}: {message_of(value)}" if failed else None
+        failed = issubclass(type(value), BaseException)
+        exception = in_short(value) if failed else None
         self.stream.ended(state, None if failed else short(value), exception)
         self._close()
 

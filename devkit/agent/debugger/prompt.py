@@ -11,7 +11,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, cast
 
-from ..tell.values import message_of, short
+from ..structure import module_name
+from ..tell.exceptions import in_short
+from ..tell.plain_pdb import PlainPdb
+from ..tell.values import short
 from . import completion
 from .stream import DebuggerStream, Released
 
@@ -24,7 +27,7 @@ CONTEXT_LINES = 6
 COMMANDS_HIDDEN = ("EOF", "run", "restart")
 
 
-class Debugger(pdb.Pdb):
+class Debugger(PlainPdb):
     """One thread's debugger. `pausing` and `resuming` are called around each stop, with the frame and why."""
 
     def __init__(
@@ -181,7 +184,7 @@ class Debugger(pdb.Pdb):
         super().user_return(frame, return_value)
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
-        self._event, self._headline = ("exception", f"{exc_info[0].__name__}: {message_of(exc_info[1])}"), ""
+        self._event, self._headline = ("exception", in_short(exc_info[1])), ""
         super().user_exception(frame, exc_info)
 
     def set_continue(self) -> None:
@@ -198,7 +201,7 @@ class Debugger(pdb.Pdb):
 
     def interaction(self, frame: "FrameType | None", traceback: Any) -> None:
         if frame is None:
-            while traceback.tb_next and _runs_tasks(traceback.tb_frame):
+            while traceback.tb_next and _module(traceback.tb_frame).startswith(TASK_RUNNERS):
                 traceback = traceback.tb_next  # Celery's frames that called the task
         again = True
         while again:
@@ -377,13 +380,8 @@ def bottom_of(frame: FrameType) -> "FrameType | None":
     return next((one for one in chain[runner or 0 :] if not _module(one).startswith(begins)), None)
 
 
-def _runs_tasks(frame: FrameType) -> bool:
-    return _module(frame).startswith(TASK_RUNNERS)
-
-
 def _module(frame: FrameType) -> str:
-    name = frame.f_globals.get("__name__")
-    return name if isinstance(name, str) else ""
+    return module_name(frame.f_globals)
 
 
 def _quit() -> bdb.BdbQuit:

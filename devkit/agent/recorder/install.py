@@ -24,7 +24,8 @@ from ...store.places import Places
 from ...store.records import Limits, StoreError
 from ..calls import describe_failures
 from ..say import say
-from ..tell.errors import describe
+from ..structure import name_of, of_error
+from ..tell.errors import describe, retold
 from .record import of_request, of_unknown, package_of
 from .writer import Writer
 
@@ -81,7 +82,7 @@ def record(app: Any, root: str, folder: str, limits: Limits) -> "Writer | None":
     except (StoreError, ImportError) as error:
         say(f"devkit: failures will not be kept: {error}")
         return None
-    describe_failures(lambda task, error, text: describe(error, root, package_of(task), text=text))
+    describe_failures(lambda task, error, text: describe(error, root, package_of(task), text=text), retold)
     for task in app.tasks.values():
         request = symbol_by_name(task.Request)  # type: ignore[no-untyped-call]
         task.Request = type(request.__name__, (Kept, request), {"devkit_writer": writer})
@@ -136,18 +137,20 @@ class Kept:
 
     def _keep(self, error: Any, exc_info: Any) -> None:
         request: Any = self
-        if isinstance(error, ExceptionWithTraceback):
+        kind = type(error)
+        if issubclass(kind, ExceptionWithTraceback):
             error = error.exc
-        if self._kept or self._had_succeeded or isinstance(error, (Terminated, Ignore)):
+            kind = type(error)
+        if self._kept or self._had_succeeded or issubclass(kind, (Terminated, Ignore)):
             return
-        if isinstance(error, Retry) and request.type == WAITING:
+        if issubclass(kind, Retry) and request.type == WAITING:
             return
-        if isinstance(error, (SystemExit, KeyboardInterrupt)):  # it has taken the process of the pool with it
+        if issubclass(kind, (SystemExit, KeyboardInterrupt)):  # it has taken the process of the pool with it
             if request._already_cancelled or request._already_revoked:
                 return
             error = WorkerLostError(_ending(error))
-        again = self._comes_again or isinstance(error, Retry)
-        becomes = "RETRY" if again else "REJECTED" if isinstance(error, Reject) else "FAILURE"
+        again = self._comes_again or issubclass(kind, Retry)
+        becomes = "RETRY" if again else "REJECTED" if issubclass(kind, Reject) else "FAILURE"
         self._kept = True  # a time limit comes here twice
         make = partial(of_request, request, error, exc_info, becomes, time.time(), self.devkit_writer.root)
         self.devkit_writer.put(make, len(request.message.body))
@@ -155,10 +158,11 @@ class Kept:
 
 def _ending(error: BaseException) -> str:
     """How Celery words the exit of a pool's process."""
-    if not isinstance(error, SystemExit):
-        return f"Worker exited prematurely: {type(error).__name__}."
-    code = 0 if error.code is None else error.code
-    return worker_lost(code if isinstance(code, int) else 1)
+    if not issubclass(type(error), SystemExit):
+        return f"Worker exited prematurely: {name_of(type(error))}."
+    code = of_error("code", error, SystemExit)
+    code = 0 if code is None else code
+    return worker_lost(int.__int__(code) if issubclass(type(code), int) else 1)
 
 
 def _text(url: Any) -> str:

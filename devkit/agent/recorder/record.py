@@ -7,8 +7,9 @@ from celery.exceptions import NotRegistered
 from kombu.serialization import dumps, loads, registry
 
 from ...model.failure import Failure, Frame
+from ..structure import is_plain, module_of
 from ..tell.errors import describe_passed_on, without_celery
-from ..tell.values import call_text, positional
+from ..tell.values import call_text, positional, short
 
 LONGEST_CALL = 1000
 # What Celery's first protocol has in the body, and the second one has not among the headers.
@@ -58,7 +59,7 @@ def of_unknown(message: Any, name: str, task_id: str, worker: str, failed_at: fl
 
 def package_of(task: Any) -> str:
     """The top-level package that a task is of."""
-    return str(type(task).__module__).partition(".")[0]
+    return module_of(type(task)).partition(".")[0]
 
 
 class _Arrived(NamedTuple):
@@ -116,4 +117,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if type(value) is list:
         return [_plain(item) for item in value]
-    return json.loads(json.dumps(value, default=str, skipkeys=True))
+    return json.loads(json.dumps(value, default=_text, skipkeys=True))
+
+
+def _text(value: Any) -> str:
+    return str(value) if is_plain(value) else short(value)

@@ -11,7 +11,7 @@ from typing import Any
 from kombu.serialization import loads, prepare_accept_content, registry
 
 from ...model.failure import Failure
-from ..tell.errors import message
+from ..tell.exceptions import message
 from ..tell.values import MASK, call_text, is_secret, positional, short
 
 PICKLE = "application/x-python-serialize"

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from celery.app.task import Task
 
-from ..tell.errors import type_name
+from ..structure import type_name
 from ..tell.values import positional
 from .call import Call, Cannot
 

@@ -7,8 +7,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,7 +22,9 @@ from celery.exceptions import Reject
 
 from ...model.text import worker_lost
 from ..calls import before_failures, cause, codes
-from ..tell.errors import describe, is_own, type_name
+from ..structure import attributes, is_plain, of_error, type_name
+from ..tell.errors import describe, is_own, retold
+from ..tell.exceptions import message
 from ..tell.values import short
 from .call import Call, Cannot, mutated
 from .literals import NoLiteral, literal
@@ -123,18 +126,24 @@ class _Ending:
         self._package = type(task).__module__.partition(".")[0]
         self._post_mortem = post_mortem
 
-    def failing(self, task: Any, state: str, error: BaseException) -> None:
+    def failing(self, task: Any, state: str, error: BaseException) -> "Callable[[str], None] | None":
         """Its error, or that of a task that it runs itself, while the error's frames still have their values."""
-        if task.request.id == self._id and not task.request.is_eager:
-            self._failed(error, state)
+        if task.request.id != self._id or task.request.is_eager:
+            return None
+        self._failed(error, state)
+        return partial(self._retold, cause(error))
+
+    def _retold(self, error: BaseException, told: str) -> None:
+        if self.outcome:
+            self.outcome = retold(self.outcome, error, told)
 
     def returned(self, traced: Any) -> None:
         """Celery is done with it."""
         self._ended()
         value, info = traced.retval, traced.info
-        if isinstance(value, ExceptionInfo):
+        if issubclass(type(value), ExceptionInfo):
             if info is not None and info.state == "IGNORED":
-                self.outcome = _outcome("IGNORED", message=str(info.retval))
+                self.outcome = _outcome("IGNORED", message=message(info.retval))
             elif not self.outcome:  # it did not come as far as the task
                 self._failed(value.exception, "FAILURE")
         else:
@@ -143,21 +152,22 @@ class _Ending:
     def left(self, error: BaseException) -> None:
         """It went through all that Celery does about errors."""
         self._ended()
-        if isinstance(error, KeyboardInterrupt):
+        kind = type(error)
+        if issubclass(kind, KeyboardInterrupt):
             raise error
-        if isinstance(error, (Exception, MemoryError)):
-            self._failed(error, "REJECTED" if isinstance(error, Reject) else "FAILURE")
+        if issubclass(kind, (Exception, MemoryError)):
+            self._failed(error, "REJECTED" if issubclass(kind, Reject) else "FAILURE")
             return
         from .stepping import Quit
 
-        if isinstance(error, Quit):
+        if issubclass(kind, Quit):
             self.cannot = Cannot("interrupted", LEFT)
             return
         # It takes the process with it, and that is all that a worker gets to know.
         self.exit_code = _exit_code(error)
-        message = worker_lost(self.exit_code)
+        ending = worker_lost(self.exit_code)
         shown = describe(error, os.getcwd(), self._package)["traceback"]
-        self.outcome = _outcome("FAILURE", exception=type_name(WorkerLostError), message=message, traceback=shown)
+        self.outcome = _outcome("FAILURE", exception=type_name(WorkerLostError), message=ending, traceback=shown)
 
     def _ended(self) -> None:
         self.runtime_s = self.runtime_s or time.monotonic() - self.started
@@ -165,10 +175,10 @@ class _Ending:
     def _failed(self, error: BaseException, state: str) -> None:
         self._ended()
         sys.settrace(None)
-        if isinstance(error, Reject) and error.requeue:
+        if issubclass(type(error), Reject) and attributes(error).get("requeue"):
             state = "RETRY"
         error = cause(error)
-        if isinstance(error, bdb.BdbQuit):
+        if issubclass(type(error), bdb.BdbQuit):
             self.cannot = Cannot("interrupted", LEFT)
             return
         self.outcome = _outcome(state, **describe(error, os.getcwd(), self._package))
@@ -194,6 +204,8 @@ def _outcome(state: str, **values: Any) -> "dict[str, Any]":
 
 
 def _literal(value: Any) -> "str | None":
+    if not is_plain(value, most=LONGEST_LITERAL, enums=True):
+        return None
     try:
         found = literal(value)
     except NoLiteral:
@@ -203,8 +215,8 @@ def _literal(value: Any) -> "str | None":
 
 def _exit_code(error: BaseException) -> int:
     """That of a process that this ends."""
-    code = error.code if isinstance(error, SystemExit) else 1
-    return 0 if code is None else code & 0xFF if isinstance(code, int) else 1
+    code = of_error("code", error, SystemExit) if issubclass(type(error), SystemExit) else 1
+    return 0 if code is None else int.__and__(code, 0xFF) if issubclass(type(code), int) else 1
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """Python's own debugger on a task that is run again: at its first line, or where it failed."""
 
-import pdb
 import sys
-import traceback
 from collections.abc import Callable
 from types import CodeType, FrameType, TracebackType
 from typing import Any
+
+from ..structure import traceback_of
+from ..tell.exceptions import last_line
+from ..tell.plain_pdb import PlainPdb
 
 
 class Quit(BaseException):
@@ -14,16 +16,16 @@ class Quit(BaseException):
 
 def post_mortem(error: BaseException, is_own: "Callable[[FrameType], bool]") -> None:
     """A prompt in the innermost frame of the project's own code; returns when it is left."""
-    if error.__traceback__ is None:
+    if (raised := traceback_of(error)) is None:
         return
     sys.stdout.flush()
-    print("".join(traceback.format_exception_only(type(error), error)).rstrip())  # noqa: T201 - it is for the terminal
+    print(last_line(error))  # noqa: T201 - it is for the terminal
     debugger = _PostMortem(is_own)
     debugger.reset()
-    debugger.interaction(None, error.__traceback__)
+    debugger.interaction(None, raised)
 
 
-class _PostMortem(pdb.Pdb):
+class _PostMortem(PlainPdb):
     def __init__(self, is_own: "Callable[[FrameType], bool]") -> None:
         super().__init__(nosigint=True)
         self._is_own = is_own
@@ -39,7 +41,7 @@ class _PostMortem(pdb.Pdb):
                 this.curframe_locals = this.curframe.f_locals
 
 
-class Stepping(pdb.Pdb):
+class Stepping(PlainPdb):
     """Stops at the first line of any of these functions, and no longer when that has returned."""
 
     def __init__(self, codes: "list[CodeType]") -> None:

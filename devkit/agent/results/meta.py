@@ -5,7 +5,8 @@ from typing import Any
 
 from ...model.failure import Failure
 from ..tell import values
-from .traceback import Traceback, read_traceback
+from ..tell.exceptions import message
+from ..tell.traceback import Traceback, read_traceback
 
 PICKLED = object()  # stands for a value that was not read, because reading it may run any code
 UNREADABLE = object()
@@ -111,7 +112,7 @@ def _arguments(app: Any, backend: Any, meta: "dict[str, Any]") -> "dict[str, Any
     try:
         content_type, encoding, body = _encoded(app, backend, [list(args), kwargs, {}])
     except Exception as error:
-        return {**none, **shown, "missing": f"its arguments cannot be written again: {values.message_of(error)}"}
+        return {**none, **shown, "missing": f"its arguments cannot be written again: {message(error)}"}
     lists = () if backend.serializer == "pickle" else (LISTS,)
     return {
         **shown,
@@ -150,7 +151,7 @@ def _raised(meta: "dict[str, Any]", told: Traceback) -> "tuple[str, str]":
         if hasattr(raised, "exc_cls_name"):  # Celery's stand-in for one that cannot be
             name, own = _full_name(raised.exc_module, raised.exc_cls_name), _message(raised.exc_args)  # type: ignore[attr-defined]
         else:
-            name, own = _full_name(type(raised).__module__, type(raised).__qualname__), values.message_of(raised)
+            name, own = _full_name(type(raised).__module__, type(raised).__qualname__), message(raised)
     elif isinstance(raised, dict) and raised.get("exc_type") == "TimeLimitExceeded":
         # It has no traceback that would tell what it says of itself.
         return "billiard.exceptions.TimeLimitExceeded", f"TimeLimitExceeded{tuple(raised.get('exc_message') or ())}"

@@ -2,7 +2,6 @@
 
 import linecache
 import os
-import traceback
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
@@ -12,14 +11,14 @@ import kombu
 
 from ...model import own
 from ...model.failure import Frame
+from ..structure import module_name, pairs, top, traceback_of, type_name
+from .exceptions import answers_itself, message, shortened, traceback_text
 from .values import MASK, is_secret, short
 
 FIRST_FRAMES, LAST_FRAMES = 5, 25
 MOST_LOCALS = 30
 LONGEST_VALUE = 200
 MOST_TEXT = 8000  # characters of locals in all
-LONGEST_MESSAGE = 4000
-LONGEST_TRACEBACK = 20_000
 TITLE, FRAME = "Traceback (most recent call last):\n", '  File "'
 CELERY_FRAMES = tuple(FRAME + os.path.dirname(str(package.__file__)) + os.sep for package in (celery, kombu, billiard))
 CELERY = (*own.CELERY, "devkit", "_devkit")
@@ -31,8 +30,17 @@ def describe(error: BaseException, root: str, package: str = "", *, text: bool =
     `root` is the project's folder, `package` the task's (`own.is_own`). Without `text` the traceback is empty: Celery
     makes one, too, and it takes longer than all the rest (`without_celery`).
     """
-    start = _beyond_celery(error.__traceback__)
-    return _described(error, _text(error, start) if text else "", start, root, package)
+    start = _beyond_celery(traceback_of(error))
+    text_of_it = traceback_text(error, start) if text else ""
+    return _described(error, message(error), text_of_it, start, root, package)
+
+
+def retold(described: "dict[str, Any]", error: BaseException, told: str) -> "dict[str, Any]":
+    """The same, now that Celery has written the traceback `told`: what the error answers itself is in there."""
+    if not answers_itself(error):
+        return described
+    text = described["traceback"] and traceback_text(error, _beyond_celery(traceback_of(error)), told)
+    return {**described, "message": message(error, told), "traceback": text}
 
 
 def without_celery(text: str) -> str:
@@ -44,7 +52,7 @@ def without_celery(text: str) -> str:
         while lines and lines[0].startswith("    "):  # the frame's source
             del lines[0]
     # Without any frame left, it is of Celery itself.
-    return _cut(text[:start] + "".join(lines) if lines and lines[0].startswith(FRAME) else text)
+    return shortened(text[:start] + "".join(lines) if lines and lines[0].startswith(FRAME) else text)
 
 
 def describe_passed_on(error: BaseException, told: Any, root: str, package: str = "") -> "dict[str, Any]":
@@ -53,12 +61,14 @@ def describe_passed_on(error: BaseException, told: Any, root: str, package: str 
     `told` is billiard's ExceptionInfo, or None.
     """
     start = _beyond_celery(told.tb) if told else None
-    if start is None or _top(start.tb_frame) in CELERY:  # the worker itself raised it, for a process that is gone
-        return _described(error, "", None, root, package)
-    return _described(error, _cut(told.traceback), start, root, package)
+    if (
+        start is None or top(start.tb_frame.f_globals) in CELERY
+    ):  # the worker itself raised it, for a process that is gone
+        return _described(error, message(error), "", None, root, package)
+    return _described(error, message(error, told.traceback), shortened(told.traceback), start, root, package)
 
 
-def _described(error: BaseException, text: str, start: Any, root: str, package: str) -> "dict[str, Any]":
+def _described(error: BaseException, said: str, text: str, start: Any, root: str, package: str) -> "dict[str, Any]":
     frames = _frames(start)
     cut = frames if len(frames) <= FIRST_FRAMES + LAST_FRAMES else [*frames[:FIRST_FRAMES], *frames[-LAST_FRAMES:]]
     found, room = [], MOST_TEXT
@@ -69,47 +79,20 @@ def _described(error: BaseException, text: str, start: Any, root: str, package: 
         found.append(_frame(frame, line, ours, values))
     return {
         "exception": type_name(type(error)),
-        "message": message(error),
+        "message": said,
         "traceback": text,
         "frames": found[::-1],
     }
 
 
-def type_name(kind: type) -> str:
-    """A type's full name, as tracebacks print it."""
-    module, name = str(kind.__module__), kind.__qualname__
-    return name if module in ("builtins", "__main__") else f"{module}.{name}"
-
-
-def message(error: BaseException) -> str:
-    """An exception's message, whatever that does."""
-    try:
-        return str(error)[:LONGEST_MESSAGE]
-    except Exception as failed:
-        return f"<its message cannot be had: {type_name(type(failed))}>"
-
-
 def is_own(frame: FrameType, root: str, package: str) -> bool:
     """Whether a frame is of the project's own code."""
-    return _top(frame) not in CELERY and own.is_own(frame.f_code.co_filename, root, package)
-
-
-def _text(error: BaseException, start: "TracebackType | None") -> str:
-    try:
-        text = "".join(traceback.format_exception(type(error), error, start))
-    except Exception as failed:
-        return f"<the traceback cannot be had: {type_name(type(failed))}>"
-    return _cut(text)
-
-
-def _cut(text: str) -> str:
-    half = LONGEST_TRACEBACK // 2
-    return text if len(text) <= LONGEST_TRACEBACK else f"{text[:half]}\n  …\n{text[-half:]}"
+    return top(frame.f_globals) not in CELERY and own.is_own(frame.f_code.co_filename, root, package)
 
 
 def _beyond_celery(start: Any) -> Any:
     """How the worker came to call the task is the same every time."""
-    while start and start.tb_next and _top(start.tb_frame) in CELERY:
+    while start and start.tb_next and top(start.tb_frame.f_globals) in CELERY:
         start = start.tb_next
     return start
 
@@ -125,19 +108,15 @@ def _frames(start: "TracebackType | None") -> "list[tuple[FrameType, int]]":
 def _frame(frame: FrameType, line: int, ours: bool, values: "dict[str, str]") -> "dict[str, Any]":
     code = frame.f_code
     function = getattr(code, "co_qualname", code.co_name)  # from Python 3.11 on
-    module = str(frame.f_globals.get("__name__", ""))
+    module = module_name(frame.f_globals)
     source = linecache.getline(code.co_filename, line).strip()[:LONGEST_VALUE]
     return vars(Frame(code.co_filename, line, function, module, source, ours, values))
 
 
-def _top(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
 def _locals(frame: FrameType, room: int) -> "dict[str, str]":
     found = {}
-    for name, value in list(frame.f_locals.items())[:MOST_LOCALS]:
-        if name.startswith("__") or isinstance(value, ModuleType):  # they tell nothing
+    for name, value in pairs(frame.f_locals)[:MOST_LOCALS]:
+        if name.startswith("__") or issubclass(type(value), ModuleType):  # they tell nothing
             continue
         text = MASK if is_secret(name) else short(value)
         if len(text) > LONGEST_VALUE:

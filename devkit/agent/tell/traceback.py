@@ -39,6 +39,17 @@ def read_traceback(text: str, package: str = "") -> Traceback:
     return Traceback(tuple(frames), raised[1] if raised else "", (raised[2] or "") if raised else "")
 
 
+def message_in(text: str, exception: str) -> "tuple[str | None, str]":
+    """What the last exception of this full name says in a traceback, with its notes, or None; what comes before it."""
+    between = [found.span() for found in _NEXT.finditer(text)]
+    starts, ends = [0, *(end for _, end in between)], [*(start for start, _ in between), len(text)]
+    for start, end in reversed([*zip(starts, ends)]):  # noqa: B905 - Python 3.10
+        told = read_traceback(text[start:end])
+        if told.exception == exception:
+            return told.message, text[:start]
+    return None, text
+
+
 def _frame(found: "re.Match[str]", below: str, package: str) -> Frame:
     file = found[1]
     return Frame(

@@ -75,20 +75,26 @@ def test_nobody_hears_more_than_was_asked_for(ends: Callable[[BaseException], An
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(ODD, [ODD, False]), (Retry(exc=ODD), [ODD, True]), (Reject("full"), None)]
+    ("error", "told"),
+    [
+        (ODD, [ODD, False, ODD, "\nValueError: odd\n"]),
+        (Retry(exc=ODD), [ODD, True, ODD, "\ncelery.exceptions.Retry: Retry at None: ValueError('odd')\n"]),
+        (Reject("full"), None),
+    ],
 )
 def test_a_description_goes_with_the_error_whoever_else_listens(
     ends: Callable[[BaseException], Any], error: BaseException, told: Any
 ) -> None:
     before_failures(lambda task, state, error: None)
-    describe_failures(lambda task, error, text: [error, text])
+    describe_failures(lambda task, error, text: [error, text], lambda described, error, told: [*described, error, told])
     before_failures(lambda task, state, error: None)
+    found = getattr(ends(error), "devkit", None)
 
-    assert getattr(ends(error), "devkit", None) == told
+    assert (found and [*found[:-1], found[-1][-len(told[-1]) :]]) == told  # the last is the traceback
 
 
 def test_where_describing_fails_the_task_fails_as_ever(ends: Callable[[BaseException], Any]) -> None:
-    describe_failures(lambda task, error, text: 1 / 0)
+    describe_failures(lambda task, error, text: 1 / 0, lambda *_: None)
 
     einfo = ends(ODD)
 

@@ -23,7 +23,7 @@ from kombu import serialization
 
 from devkit.agent.app.load import Problem
 from devkit.agent.results import search
-from devkit.agent.results.traceback import read_traceback
+from devkit.agent.tell.traceback import read_traceback
 from devkit.model.failure import Failure
 
 AGENT = Path(search.__file__).parents[1]

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,16 @@ from celery.app.trace import build_tracer
 
 from devkit.agent import calls
 from devkit.agent.calls import describe_failures
-from devkit.agent.tell.errors import CELERY, describe, describe_passed_on, type_name, without_celery
+from devkit.agent.structure import type_name
+from devkit.agent.tell.errors import CELERY, describe, describe_passed_on, retold, without_celery
+from tests.unit.agent.tripwires import MAKE, nothing_runs
 
 HERE = str(Path(__file__).parent)
 
 
 class OddError(Exception):
     def __str__(self) -> str:
-        raise OSError("no text")
-
-    __repr__ = __str__
-
-
-class Unspeakable:
-    def __repr__(self) -> str:
-        raise SystemExit
+        return f"said by {super().__str__()}"
 
 
 def raised(code: str = "", name: str = "shop.tasks", file: str = f"{HERE}/shop.py", **names: Any) -> Exception:
@@ -112,12 +108,27 @@ def test_many_and_large_locals_are_cut() -> None:
     assert all(len(text) <= 201 for text in frame["locals"].values())
 
 
-def test_values_and_messages_that_cannot_be_had_are_said_to_be_so() -> None:
-    found = describe(raised("raise error", error=OddError(), value=Unspeakable()), HERE)
+@pytest.mark.parametrize("make", MAKE)
+def test_nothing_of_the_values_is_run(make: Callable[[], Any]) -> None:
+    value = make()
+    error = raised("raise ValueError(trap)", trap=value, x=[value])
+    with nothing_runs():
+        found = describe(error, HERE)
+        passed = describe_passed_on(error, None, HERE)
+    assert found["frames"][0]["locals"]["x"]
+    assert json.dumps([found, passed])
 
-    assert found["message"] == "<its message cannot be had: OSError>"
-    assert found["frames"][0]["locals"]["value"] == "<Unspeakable: its repr raises SystemExit>"
-    assert found["traceback"]
+
+def test_what_an_error_answers_itself_is_taken_from_the_text_that_celery_makes() -> None:
+    error = raised("raise error from KeyError('k')", error=OddError("x"))
+    told = passed_on(error).traceback
+    described = describe(error, HERE)
+    assert (described["message"], "said by" in described["traceback"]) == ("x", False)
+
+    found = retold(described, error, told)
+    assert found["message"] == "said by x"
+    assert found["traceback"] == told
+    assert retold({**described, "traceback": ""}, error, told)["traceback"] == ""
 
 
 def test_long_messages_and_tracebacks_are_cut() -> None:
@@ -195,7 +206,7 @@ def test_celerys_own_text_says_the_same_without_its_frames(cause: str, monkeypat
     app.finalize()
     told: list[Any] = []
     monkeypatch.setattr(calls, "_listeners", [])
-    describe_failures(lambda task, error, text: told.append(describe(error, HERE, text=True)))
+    describe_failures(lambda task, error, text: told.append(describe(error, HERE, text=True)), retold)
     tracer = build_tracer("shop.total", app.tasks[f"shop.total{cause}"], app=app)
     einfo = tracer("an-id", [cause], {}, {"id": "an-id", "delivery_info": {}}).retval
 
@@ -203,3 +214,42 @@ def test_celerys_own_text_says_the_same_without_its_frames(cause: str, monkeypat
     assert without_celery(einfo.traceback) == described["traceback"]
     assert "trace_task" in einfo.traceback
     assert "trace_task" not in described["traceback"]
+
+
+class CountedError(Exception):
+    asked = 0
+
+    def __str__(self) -> str:
+        CountedError.asked += 1
+        return f"said of {self.args}"
+
+
+@pytest.mark.parametrize("retries", [False, True])
+def test_an_error_is_asked_for_its_message_no_more_often_than_celery_does(
+    retries: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Celery(broker="memory://", set_as_current=False)
+    options: dict[str, Any] = {"autoretry_for": (CountedError,)} if retries else {}
+
+    @app.task(shared=False, name="shop.counted", **options)  # type: ignore[untyped-decorator]
+    def counted() -> None:
+        raise CountedError("x")
+
+    app.finalize()
+    monkeypatch.setattr(calls, "_listeners", [])
+
+    def run() -> tuple[int, Any]:
+        CountedError.asked = 0
+        request = {"id": "an-id", "delivery_info": {}, "retries": 0}
+        einfo = build_tracer("shop.counted", app.tasks["shop.counted"], app=app)("an-id", [], {}, request).retval
+        return CountedError.asked, einfo
+
+    alone, _ = run()
+    describe_failures(lambda task, error, text: describe(error, HERE, text=text), retold)
+    together, einfo = run()
+
+    assert together == alone > 0
+    assert einfo.devkit["exception"] == f"{__name__}.CountedError"
+    assert einfo.devkit["message"] == "said of ('x',)"
+    assert ("said of" in einfo.devkit["traceback"]) is retries
+    app.close()
