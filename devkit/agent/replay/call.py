@@ -11,6 +11,7 @@ from typing import Any
 from kombu.serialization import loads, prepare_accept_content, registry
 
 from ...model.failure import Failure
+from ..tell.equality import Unclear, same
 from ..tell.exceptions import message
 from ..tell.values import MASK, call_text, is_secret, positional, short
 
@@ -126,7 +127,7 @@ def mutated(call: Call) -> "list[dict[str, str]] | None":
         changed = [name for name in {**before, **after} if not _same(before, after, name)]
         # What is not even equal to itself, decoded once more, cannot be compared.
         again = _by_name(call, call.decode()) if changed else {}
-    except Exception:  # the project's own serializer has a part in it
+    except Exception:  # the project's own serializer had a part in it
         return None
     told = [name for name in changed if _same(before, again, name)]
     found = [{"name": name, "before": _shown(name, before), "after": _shown(name, after)} for name in told]
@@ -147,11 +148,10 @@ def _label(name: str, number: int) -> str:
 
 
 def _same(ones: "Mapping[str, Any]", others: "Mapping[str, Any]", name: str) -> bool:
-    """Whether both have equal values of that name, as far as the values let it be known."""
-    one, other = ones.get(name, _ABSENT), others.get(name, _ABSENT)
+    """Whether both have equal values of that name, as far as that can be known."""
     try:
-        return bool(one == other) or repr(one) == repr(other)  # not a number is equal to nothing
-    except BaseException:
+        return same(ones.get(name, _ABSENT), others.get(name, _ABSENT))
+    except Unclear:
         return False
 
 
