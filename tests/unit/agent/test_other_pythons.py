@@ -1,4 +1,5 @@
-"""Breakpoints work in another way from Python 3.12 on: their tests, run under the Pythons that are here besides."""
+"""Breakpoints work in another way from Python 3.12 on, frames' variables from 3.13 on, and pdb in each version: their
+tests, run under the Pythons that are here besides."""
 
 import os
 import subprocess
@@ -10,15 +11,20 @@ import pytest
 from tests.pythons import interpreter
 
 TESTS = Path(__file__).parents[1]
+NAMES = (
+    "breakpoints/test_watched", "debugger/test_completion", "tell/test_equality", "tell/test_errors",
+    "tell/test_exceptions", "tell/test_plain_pdb",
+)  # fmt: skip
+FILES = [TESTS / "agent" / f"{name}.py" for name in NAMES]
 
 
 @pytest.mark.parametrize("version", ["3.12", "3.13"])
-def test_breakpoints_under_another_python(version: str) -> None:
+def test_under_another_python(version: str) -> None:
     python = interpreter(version)
     if not python:
         pytest.skip(f"needs Python {version}")
     ended = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS / "agent" / "breakpoints" / "test_watched.py"],
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *FILES],
         cwd=TESTS.parents[1],
         # pytest and Celery are pure Python: those installed here do.
         env={**os.environ, "PYTHONPATH": sysconfig.get_path("purelib"), "PYTHONDONTWRITEBYTECODE": "1"},
