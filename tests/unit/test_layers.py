@@ -45,8 +45,8 @@ IN_THE_PROJECT = ("agent", "store", "model")
 # programs know the generation.
 ROOMS: dict[str, dict[str, set[str]]] = {
     "agent": {
-        "app": set(),
-        "breakpoints": set(),
+        "app": {"tell"},
+        "breakpoints": {"tell"},
         "debugger": {"breakpoints", "tell"},
         "fork": {"app", "replay"},
         "programs": {"app", "debugger", "fork", "recorder"},
