@@ -14,6 +14,7 @@ from pathlib import PosixPath
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import attrs
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy import create_engine, event
@@ -146,7 +147,6 @@ def test_nothing_of_the_value_is_run(make: Callable[[], Any]) -> None:
 
 
 def test_attributes_that_attrs_does_not_print_are_not_shown() -> None:
-    attrs = pytest.importorskip("attrs")
     kind = attrs.make_class("Order", {"id": attrs.field(), "hidden": attrs.field(repr=False), "token": attrs.field()})
 
     assert short(kind(1, SECRET, SECRET)) == "Order(id=1, token=***)"
