@@ -9,11 +9,9 @@ from devkit.model.status import StackStatus
 def running(given: object) -> StackStatus | None:
     """The status of the project's running stack, or None."""
     from devkit.cli.base import Globals, Project
-    from devkit.stack.control import ask
+    from devkit.stack.control import ask_status
 
-    project = Project(given if isinstance(given, Globals) else Globals())
-    answer = ask(project.paths.socket, ask="status")
-    return None if answer is None else StackStatus.from_wire(answer)
+    return ask_status(Project(given if isinstance(given, Globals) else Globals()).paths.socket)
 
 
 def services(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:

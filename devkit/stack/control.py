@@ -13,6 +13,7 @@ from typing import Any
 from devkit.model.lines import Lines, line
 from devkit.model.peer import is_another_user, listen
 from devkit.model.private import connect
+from devkit.model.status import StackStatus
 from devkit.stack.messages import Asked, Taker
 
 ANSWER_TIMEOUT_S = 5.0
@@ -63,3 +64,9 @@ def ask(path: Path, **request: Any) -> dict[str, Any] | None:
             return Lines(connection.recv).next()
     except (OSError, ValueError):
         return None
+
+
+def ask_status(path: Path) -> StackStatus | None:
+    """How the running stack stands, or None where none answers. Raises DevkitError for one of another version."""
+    answer = ask(path, ask="status")
+    return None if answer is None else StackStatus.from_wire(answer)

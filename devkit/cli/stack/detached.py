@@ -8,10 +8,9 @@ import time
 from devkit.cli.base import Project
 from devkit.cli.console import say, show
 from devkit.cli.stack.table import service_table
-from devkit.model.status import StackStatus
 from devkit.services.alone import refuse_second
 from devkit.settings.paths import make_data
-from devkit.stack.control import ask
+from devkit.stack.control import ask_status
 
 INSIDE = "DEVKIT_DETACHED"
 POLL_S = 0.03
@@ -40,13 +39,12 @@ def start(project: Project) -> int:
     service_table([], with_state=False)  # imports rich now, while the services start
     try:
         while (code := process.poll()) is None:
-            if (answer := ask(project.paths.socket, ask="status")) is not None:
-                status = StackStatus.from_wire(answer)
-                if status.pid == process.pid and all(service.state == "ready" for service in status.services):
-                    say(talk.read_text(errors="replace").rstrip())
-                    show(service_table(status.services, with_state=False))
-                    say("devkit: all is ready; devkit logs -f shows its output, devkit down stops it")
-                    return 0
+            status = ask_status(project.paths.socket)
+            if status and status.pid == process.pid and all(one.state == "ready" for one in status.services):
+                say(talk.read_text(errors="replace").rstrip())
+                show(service_table(status.services, with_state=False))
+                say("devkit: all is ready; devkit logs -f shows its output, devkit down stops it")
+                return 0
             time.sleep(POLL_S)
     except KeyboardInterrupt:
         process.terminate()

@@ -4,11 +4,10 @@ import re
 from collections.abc import Collection, Sequence
 
 from devkit.errors import UsageError, did_you_mean
-from devkit.model.status import StackStatus
 from devkit.model.text import is_named, ways_to_name
 from devkit.services.debug.paused import Paused
 from devkit.settings.paths import Paths
-from devkit.stack.control import ask
+from devkit.stack.control import ask_status
 
 LIKE_AN_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,}|pid-\d+")
 SHORTEST_ID = 4
@@ -32,8 +31,8 @@ def matching(paused: Collection[Paused], word: str) -> list[Paused]:
 
 def check_word(word: str, paths: Paths) -> None:
     """Raises UsageError for what is neither an id nor one of the running stack's tasks, or is several of them."""
-    if answer := ask(paths.socket, ask="status"):
-        check_among(StackStatus.from_wire(answer).tasks, word, str(paths.sessions))
+    if running := ask_status(paths.socket):
+        check_among(running.tasks, word, str(paths.sessions))
 
 
 def check_among(tasks: Sequence[str], word: str, sessions: str) -> None:

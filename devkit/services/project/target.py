@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError
-from devkit.model.status import StackStatus
 from devkit.services.project.broker import asked_for, settled
 from devkit.services.project.python import find_python
 from devkit.settings.discover import AppRef, find_celery, resolve_celery
 from devkit.settings.discover.compose import has_compose_file
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
-from devkit.stack.control import ask
+from devkit.stack.control import ask_status
 
 if TYPE_CHECKING:
     from devkit.services.reach.routes import Routes
@@ -61,7 +60,6 @@ def find_target(settings: Settings, paths: Paths) -> Target:
 def given_brokers(settings: Settings, paths: Paths) -> tuple[dict[str, str], bool]:
     """The variables of the project's processes that name the broker and the result backend which the running stack
     has, or which were asked for; and whether a stack is running."""
-    answer = ask(paths.socket, ask="status")
-    late = (StackStatus.from_wire(answer).environ or {}) if answer else {}
-    asked = asked_for(settings, running=bool(answer)).environ()
-    return settled({**late, **asked}, paths.data), bool(answer)
+    running = ask_status(paths.socket)
+    asked = asked_for(settings, running=bool(running)).environ()
+    return settled({**(running.environ if running else {}), **asked}, paths.data), bool(running)
