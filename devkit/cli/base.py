@@ -57,13 +57,14 @@ json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON docum
 
 
 class Project:
-    """The project that a command works on: its settings and its folders; `folder` is the one that was started in."""
+    """The project that a command works on, and its settings; `folder` is the one that was started in."""
 
     def __init__(self, given: Globals, **flags: Any) -> None:
         """`flags` are the options given on the command line; those that are None were not."""
-        from devkit.services.alone import find_paths
+        from devkit.services.alone import where_it_runs
         from devkit.settings.load import load
 
         self.folder = Path(given.directory or ".").absolute()
-        self.settings = load(self.folder, {key: value for key, value in flags.items() if value is not None}, os.environ)
-        self.paths = find_paths(self.settings, os.environ)
+        given_flags = {key: value for key, value in flags.items() if value is not None}
+        self.settings = where_it_runs(load(self.folder, given_flags, os.environ))
+        self.paths = self.settings.paths

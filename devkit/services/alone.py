@@ -1,6 +1,6 @@
 """One stack a data folder: whoever starts one holds its lock for as long as it runs; the others find it by that."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -8,16 +8,16 @@ from pathlib import Path
 from devkit.errors import DevkitError
 from devkit.model.private import check_data, check_runtime, make_runtime
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths, make_data, paths_for
+from devkit.settings.paths import Paths, make_data
 from devkit.stack import lock
 
 
-def find_paths(settings: Settings, environ: Mapping[str, str]) -> Paths:
-    """The project's folders; the sockets' is that of the running stack, whatever the environment says now.
+def where_it_runs(settings: Settings) -> Settings:
+    """The settings with the running stack's folder for sockets, whatever the environment says now.
 
     Raises DevkitError for folders that are not this user's, and where another project's stack has the data.
     """
-    paths = paths_for(settings.root, settings.options.data_dir, environ)
+    paths = settings.paths
     check_data(paths.data, settings.root)
     holder = lock.StackLock(paths.data).holder()
     if holder and holder.is_here and not holder.serves(settings.root):
@@ -25,7 +25,7 @@ def find_paths(settings: Settings, environ: Mapping[str, str]) -> Paths:
     if holder and holder.is_here and holder.runtime:
         paths = replace(paths, runtime=Path(holder.runtime))
     check_runtime(paths.runtime)
-    return paths
+    return replace(settings, paths=paths)
 
 
 @contextmanager

@@ -62,11 +62,12 @@ class Settings:
     """What devkit is to do in one project.
 
     `sources` maps each option's key to where its value came from, for people to read: "flag",
-    "DEVKIT_API", "pyproject.toml", "default". `environ` is what services get, `.env` included; `inherited` is
-    without that, and `env_file` the file asked for beside it.
+    "DEVKIT_API", "pyproject.toml", "default". `paths` are the project's folders. `environ` is what services get, `.env`
+    included; `inherited` is without that, and `env_file` the file asked for beside it.
     """
 
     root: Path
+    paths: Paths
     options: Options
     sources: Mapping[str, str]
     environ: Mapping[str, str]
@@ -74,11 +75,6 @@ class Settings:
     env_file: Path | None
     extra_services: tuple[ExtraService, ...]
     fastapi_entrypoint: str | None
-
-    @property
-    def paths(self) -> Paths:
-        """The project's folders."""
-        return paths_for(self.root, self.options.data_dir, self.inherited)
 
     def passed_on(self) -> list[str]:
         """The flags that another devkit command needs to come to the same settings in this project's folder."""
@@ -123,9 +119,11 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
     asked = None if env_file is None else Path(os.path.abspath(base / Path(env_file).expanduser()))  # noqa: PTH100
     merged = {**_env_files(root, asked), **environ}
     values = {key: _value(key, types, flags, merged, table, text) for key in known()}
+    options = Options(**{key: value for key, (value, source) in values.items() if source != DEFAULT})
     return Settings(
         root=root,
-        options=Options(**{key: value for key, (value, source) in values.items() if source != DEFAULT}),
+        paths=paths_for(root, options.data_dir, environ),
+        options=options,
         sources={key: source for key, (_, source) in values.items()},
         environ=merged,
         inherited=environ,

@@ -1,6 +1,5 @@
 """What `devkit worker` and `devkit api` need in a container: a file that says they are ready, and a place for data."""
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -51,9 +50,5 @@ def with_data(
         own = replace(paths, data=paths.runtime / "data")
         make_data(own)
         notice(f"{error.what}; data is in {own.data}, where only this container sees it")
-        return lambda: _with_data_dir(load(), own.data), own
+        return lambda: replace(load(), paths=own), own
     return load, paths
-
-
-def _with_data_dir(settings: Settings, data: Path) -> Settings:
-    return replace(settings, options=replace(settings.options, data_dir=os.fspath(data)))

@@ -48,7 +48,7 @@ def test_a_container_that_cannot_write_to_the_project_keeps_its_data_to_itself(
 
     assert own == replace(paths, data=paths.runtime / "data")
     assert own.logs.is_dir()
-    assert settings().options.data_dir == os.fspath(own.data)
+    assert settings().paths == own
     assert os.fspath(own.data) in notices[0]
 
 
