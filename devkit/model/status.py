@@ -1,9 +1,10 @@
 """What a running stack tells about itself: the value behind `devkit status`."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from devkit.errors import DevkitError
+from devkit.errors import DevkitError, UsageError, did_you_mean
 
 # The variables that a stack gives to its services, and to devkit's other commands, whose environment no other enters.
 HANDED_OUT = frozenset(
@@ -68,3 +69,13 @@ class StackStatus:
             "uptime_s": self.uptime_s,
             "services": [{key: getattr(service, key) for key in keys} for service in self.services],
         }
+
+
+def check_names(names: Collection[str], services: Collection[str]) -> None:
+    """Raises UsageError for a name that is none of a stack's services."""
+    for name in names:
+        if name not in services:
+            raise UsageError(
+                f"there is no service '{name}' in this stack{did_you_mean(name, list(services))}",
+                looked=[f"services: {', '.join(services)}"],
+            )

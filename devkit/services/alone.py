@@ -28,6 +28,11 @@ def where_it_runs(settings: Settings) -> Settings:
     return replace(settings, paths=paths)
 
 
+def lock_of(paths: Paths) -> lock.StackLock:
+    """The lock that the project's stack holds."""
+    return lock.StackLock(paths.data, paths.runtime)
+
+
 @contextmanager
 def only_stack(root: Path, paths: Paths) -> Iterator[list[str]]:
     """Yields the names of services that a crash had left running, and that are ended now.
@@ -36,7 +41,7 @@ def only_stack(root: Path, paths: Paths) -> Iterator[list[str]]:
     """
     make_data(paths)
     make_runtime(paths.runtime)
-    held = lock.StackLock(paths.data, paths.runtime)
+    held = lock_of(paths)
     while not held.acquire(root, paths.runtime):
         refuse_second(root, paths)
     try:
@@ -47,7 +52,7 @@ def only_stack(root: Path, paths: Paths) -> Iterator[list[str]]:
 
 def refuse_second(root: Path, paths: Paths) -> None:
     """Raises DevkitError where a stack runs already with the project's data."""
-    holder = lock.StackLock(paths.data, paths.runtime).holder()
+    holder = lock_of(paths).holder()
     if holder and not holder.serves(root):
         raise someone_elses(holder, paths)
     if holder:

@@ -29,6 +29,10 @@ class Paths:
         """Holds the time of the last start: earlier lines in the logs are of other runs."""
         return self.logs / "started"
 
+    def last_start(self) -> str:
+        """That time; empty: there was none."""
+        return self.started.read_text() if self.started.exists() else ""
+
     @property
     def debug(self) -> Path:
         """Breakpoints, and the history of what was typed at the prompt."""

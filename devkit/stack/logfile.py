@@ -13,6 +13,8 @@ TAIL_BYTES = 16_384
 NEWLINE = ord("\n")
 STAMP_LENGTH = len("2026-01-01T00:00:00.000000Z")
 
+Line = tuple[str, str, bytes]  # when, by which service, and what it printed
+
 
 def now() -> str:
     """The time as it stands before each line: ISO 8601, UTC, so that later is greater."""

@@ -79,7 +79,9 @@ ROOMS: dict[str, dict[str, set[str]]] = {
 }
 # What joins the rooms stands above them, as does who sends `inside` into a container; all else on a storey's landing
 # lies below.
-ROOFS = {"devkit.cli", "devkit.cli.main", "devkit.agent.__main__", "devkit.containers.relay"}
+ROOFS = {
+    "devkit.cli", "devkit.cli.main", "devkit.agent.__main__", "devkit.containers.relay", "devkit.services.running",
+}  # fmt: skip
 
 
 def part(module: str) -> str:

@@ -17,18 +17,14 @@ from devkit.cli.complete import services
 @click.pass_obj
 def logs(given: Globals, service: tuple[str, ...], follow: bool, lines: int | None, as_json: bool) -> int:
     """Show the services' output, also that of a stack that has stopped."""
-    from devkit.cli.stack.container_lines import ContainerLogView
-    from devkit.cli.stack.lines import LogView
-    from devkit.cli.stack.running import in_docker_alone
+    from devkit.cli.stack.view import LogView
+    from devkit.services.running import find_printed
 
-    project = Project(given)
-    view: LogView | ContainerLogView
-    if stack := in_docker_alone(project):
-        view = ContainerLogView(stack, service, as_json=as_json, following=follow)
-    else:
-        view = LogView(project.paths, service, as_json=as_json, following=follow)
-    with closing(view):
-        view.show_past(lines)
+    with (
+        closing(find_printed(Project(given).settings, service)) as printed,
+        closing(LogView(printed.names, as_json=as_json, following=follow)) as view,
+    ):
+        view.past(printed.past(lines))
         if follow:
-            view.follow()
+            view.more(printed.coming())
     return 0

@@ -8,6 +8,7 @@ from devkit.cli.console import say, show
 from devkit.cli.stack.report import Report
 from devkit.cli.stack.table import service_table
 from devkit.errors import DevkitError
+from devkit.settings.load import Settings
 from devkit.stack.messages import Taker
 
 # An engine that has not answered by then is not waited for.
@@ -18,10 +19,17 @@ def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
     """Start the stack without containers, unless it runs in them already."""
     from devkit.services.stack.run import run_stack
 
-    in_containers = _StackInContainers(project)
+    found: list[str] = []
+    look = Thread(target=lambda: found.extend(_containers_that_run(project.settings)), name="containers", daemon=True)
+    look.start()
 
     def report(names: Sequence[str], inbox: Taker) -> Report:
-        in_containers.refuse()
+        look.join(PATIENCE_S)
+        if found:
+            raise DevkitError(
+                f"a stack of this project runs already, in the containers {', '.join(found)}",
+                mend=["see it: devkit status", "stop it: devkit down"],
+            )
         return Report(project.paths, names, inbox, quiet=quiet)
 
     return run_stack(project.settings, project.paths, services, report)
@@ -53,26 +61,8 @@ def in_containers(
     return code
 
 
-class _StackInContainers:
-    """Looks in the background whether the project's stack runs in containers."""
+def _containers_that_run(settings: Settings) -> list[str]:
+    from devkit.services.compose.found import find_composed
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._found: list[str] = []
-        self._look = Thread(target=self._find, name="containers", daemon=True)
-        self._look.start()
-
-    def refuse(self) -> None:
-        """Raises DevkitError if it does."""
-        self._look.join(PATIENCE_S)
-        if self._found:
-            raise DevkitError(
-                f"a stack of this project runs already, in the containers {', '.join(self._found)}",
-                mend=["see it: devkit status", "stop it: devkit down"],
-            )
-
-    def _find(self) -> None:
-        from devkit.services.compose.found import find_composed
-
-        run = find_composed(self._project.settings, self._project.paths)
-        self._found = [one.name for one in run.containers if one.running] if run else []
+    stack = find_composed(settings)
+    return [one.name for one in stack.containers if one.running] if stack else []

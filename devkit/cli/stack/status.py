@@ -14,17 +14,17 @@ from devkit.cli.base import Globals, Project, global_options, json_flag
 def status(given: Globals, as_json: bool) -> int:
     """Show the running stack's services. Exit code 1 when no stack runs."""
     from devkit.cli.console import say, show
-    from devkit.cli.stack.running import running_stack
     from devkit.cli.stack.table import service_table
     from devkit.model.status import StackStatus
+    from devkit.services.running import find_running
 
-    project = Project(given)
-    root = str(project.settings.root)
-    found = running_stack(project)
+    settings = Project(given).settings
+    root, stack = str(settings.root), find_running(settings)
+    found = stack.status if stack else StackStatus(root, None, None, ())
     if as_json:
-        show(json.dumps((found or StackStatus(root, None, None, ())).to_json(), indent=2))
-    elif found:
+        show(json.dumps(found.to_json(), indent=2))
+    elif stack:
         show(service_table(found.services, with_state=True))
     else:
         say(f"no stack of {root} runs; devkit up starts it")
-    return 0 if found else 1
+    return 0 if stack else 1

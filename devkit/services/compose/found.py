@@ -4,16 +4,15 @@ import subprocess
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from devkit.containers.complaints import explain
 from devkit.containers.docker import LABEL, Container, DockerError, containers, find_docker, inspect
 from devkit.containers.project import in_order, is_of, is_ready, moment, names_of, status_of, take_down, volumes_of
-from devkit.errors import DevkitError, UsageError, did_you_mean
-from devkit.model.status import ServiceStatus, StackStatus
+from devkit.errors import DevkitError
+from devkit.model.status import ServiceStatus, StackStatus, check_names
+from devkit.services.alone import lock_of
 from devkit.services.compose.plan import compose_file, keep_notes, kept_notes, project_name
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 from devkit.stack.ports import holder
 
 POLL_S = 0.1
@@ -21,10 +20,13 @@ POLL_S = 0.1
 
 @dataclass(frozen=True)
 class ComposedStack:
-    """The containers of the project's compose file, in the usual order; `ready` is how long starts took."""
+    """The containers of the project's compose file, in the usual order; `ready` is how long starts took.
+
+    Those that run are a `devkit.services.running.RunningStack`.
+    """
 
     docker: str
-    paths: Paths
+    settings: Settings
     containers: tuple[Container, ...]
     names: Mapping[str, str]
     ready: Mapping[str, float]
@@ -33,30 +35,26 @@ class ComposedStack:
     def running(self) -> bool:
         return any(one.running or one.state == "restarting" for one in self.containers)
 
-    def status(self, root: Path, pid: int | None) -> StackStatus:
-        """As `devkit status` tells it; `pid` is devkit's own, where it watches."""
+    @property
+    def status(self) -> StackStatus:
+        """Its pid is devkit's own, where that watches."""
         starts = [moment(one.started_at) for one in self.containers if one.running]
+        holder = lock_of(self.settings.paths).holder()
         return StackStatus(
-            project=str(root),
-            pid=pid,
+            project=str(self.settings.root),
+            pid=holder.pid if holder else None,
             uptime_s=round(time.time() - min(starts), 1) if starts else None,
-            services=tuple(map(self.row, self.containers)),
+            services=tuple(map(self._row, self.containers)),
         )
 
-    def row(self, container: Container) -> ServiceStatus:
-        """How one of them stands."""
+    def _row(self, container: Container) -> ServiceStatus:
         ready_s = self.ready.get(container.key) if is_ready(container) else None
         return status_of(self.names[container.id], container, ready_s)
 
     def chosen(self, names: Collection[str]) -> list[Container]:
         """Those of these names, or of these services; all, if none is named. Raises UsageError."""
         known = [*dict.fromkeys([*self.names.values(), *(one.service for one in self.containers)])]
-        for name in names:
-            if name not in known:
-                raise UsageError(
-                    f"there is no service '{name}' in this stack{did_you_mean(name, known)}",
-                    looked=[f"services: {', '.join(known)}"],
-                )
+        check_names(names, known)
         return [one for one in self.containers if not names or {one.service, self.names[one.id]} & {*names}]
 
     def again(self) -> "ComposedStack":
@@ -64,8 +62,9 @@ class ComposedStack:
         found = inspect(self.docker, [one.id for one in self.containers])
         return replace(self, containers=tuple(in_order(found)))
 
-    def restart(self, chosen: Sequence[Container], timeout_s: float) -> list[ServiceStatus]:
-        """Stop these and start them again, all at once, and wait until they are ready. Raises DevkitError."""
+    def restart(self, names: Sequence[str]) -> list[ServiceStatus]:
+        """All at once."""
+        chosen, timeout_s = self.chosen(names), self.settings.options.timeout
         argv = [[self.docker, "restart", one.id] for one in chosen]
         runs = [subprocess.Popen(each, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for each in argv]
         said = [run.communicate()[1].strip() for run in runs]
@@ -80,7 +79,8 @@ class ComposedStack:
             late = next((row for row in rows if row.state != "ready"), None)
             if failed is None and late is None:
                 took = {one.key: row.ready_s for one, row in zip(now, rows, strict=True) if row.ready_s is not None}
-                keep_notes(self.paths, kept_notes(self.paths)[0], {**self.ready, **took})
+                paths = self.settings.paths
+                keep_notes(paths, kept_notes(paths)[0], {**self.ready, **took})
                 return rows
             if failed or time.monotonic() > deadline:
                 worst = failed or late
@@ -90,7 +90,7 @@ class ComposedStack:
             time.sleep(POLL_S)
 
 
-def find_composed(settings: Settings, paths: Paths) -> ComposedStack | None:
+def find_composed(settings: Settings) -> ComposedStack | None:
     """The stack, if any of its containers is there, running or not. Docker is asked only where there is the file."""
     file, docker = compose_file(settings), find_docker(settings.environ.get("PATH"))
     if docker is None or not file.is_file():
@@ -100,7 +100,7 @@ def find_composed(settings: Settings, paths: Paths) -> ComposedStack | None:
     except DockerError:
         return None  # without an engine there are no containers
     own = [one for one in in_order(found) if is_of(one, file)]
-    return ComposedStack(docker, paths, tuple(own), names_of(own), kept_notes(paths)[1]) if own else None
+    return ComposedStack(docker, settings, tuple(own), names_of(own), kept_notes(settings.paths)[1]) if own else None
 
 
 def end_composed(settings: Settings) -> tuple[list[str], list[str]]:
