@@ -1,12 +1,13 @@
 """A world for the loops that decide: their inbox and their clock in one. Time passes only while a loop waits."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from devkit.errors import DevkitError
+from devkit.model.status import ServiceStatus
 
 M = TypeVar("M")
 TOO_LATE_S = 100_000.0
@@ -71,3 +72,26 @@ class World(SimpleQueue[M], Generic[M]):
     def told(self, *words: str) -> list[str]:
         """The entries of the log in which one of these words occurs."""
         return [entry for entry in self.log if any(word in entry for word in words)]
+
+
+class ReportingWorld(World[M]):
+    """A world in which people are told what happens, too."""
+
+    def ready(self, name: str) -> None:
+        self.note(f"{name} ready")
+
+    def all_ready(self, services: Sequence[ServiceStatus]) -> None:
+        self.note(f"all ready: {', '.join(service.name for service in services)}")
+
+    def notice(self, text: str) -> None:
+        self.note(f"devkit: {text}")
+
+    def stopping(self) -> None:
+        self.note("stopping")
+
+    def failed(self, error: DevkitError) -> None:
+        self.errors.append(error)
+        self.note(f"failed: {error.what}")
+
+    def tail(self, name: str) -> str:
+        return f"last words of {name}"

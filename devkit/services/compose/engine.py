@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
-from typing import Protocol
 
 from devkit.containers.complaints import explain
 from devkit.containers.compose import Compose, ComposeRun
@@ -10,7 +9,7 @@ from devkit.containers.docker import Container, DockerError, ask, inspect
 from devkit.containers.project import members, printed, take_down
 from devkit.containers.streams import Stream, events, logs
 from devkit.errors import DevkitError
-from devkit.services.compose.messages import Composed, Down, EventsEnded, Happened, Inbox, Reporter
+from devkit.services.compose.messages import Composed, ContainersReporter, Down, EventsEnded, Happened, Inbox
 from devkit.services.compose.plan import ComposePlan, keep_notes
 from devkit.settings.paths import Paths
 from devkit.stack.excerpt import excerpt
@@ -18,13 +17,6 @@ from devkit.stack.ports import holder
 
 TAIL_LINES = 20
 LAST_WORDS_S = 2.0  # for the output of a container that has ended
-
-
-class ContainersReporter(Reporter, Protocol):
-    """Shows what happens and keeps the containers' output."""
-
-    def output(self, name: str, chunk: bytes) -> None: ...
-    def ended(self, name: str) -> None: ...
 
 
 class DockerEngine:
@@ -67,7 +59,7 @@ class DockerEngine:
         )
         self._streams.append(stream)
 
-    def tail(self, container: Container) -> str:
+    def last_words(self, container: Container) -> str:
         return excerpt(printed(self._docker, container.id, TAIL_LINES * 3).decode(errors="replace"), TAIL_LINES)
 
     def keep(self, times: Mapping[str, float]) -> None:

@@ -9,8 +9,8 @@ from devkit.containers.docker import Container
 from devkit.containers.streams import Event
 from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
-from devkit.model.status import ServiceStatus
 from devkit.stack.messages import Asked, OutputLost
+from devkit.stack.supervisor import Reporter
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Engine(Protocol):
     def follow(self, name: str, container: Container) -> None:
         """Show what a container prints, from its last start on."""
 
-    def tail(self, container: Container) -> str:
+    def last_words(self, container: Container) -> str:
         """What it printed last, for an error about it."""
 
     def keep(self, times: Mapping[str, float]) -> None:
@@ -68,12 +68,9 @@ class Engine(Protocol):
         """Begin to end all containers; a message tells when they are gone."""
 
 
-class Reporter(Protocol):
-    """Tells people what happens; hears of the containers' names once there are any. Every method returns at once."""
+class ContainersReporter(Reporter, Protocol):
+    """Hears of the containers' names once there are any, and keeps their output."""
 
     def add(self, names: Sequence[str]) -> None: ...
-    def ready(self, name: str) -> None: ...
-    def all_ready(self, services: Sequence[ServiceStatus]) -> None: ...
-    def notice(self, text: str) -> None: ...
-    def stopping(self) -> None: ...
-    def failed(self, error: DevkitError) -> None: ...
+    def output(self, name: str, chunk: bytes) -> None: ...
+    def ended(self, name: str) -> None: ...

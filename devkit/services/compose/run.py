@@ -14,8 +14,8 @@ from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
 from devkit.model.status import ServiceStatus
 from devkit.services.alone import only_stack
-from devkit.services.compose.engine import ContainersReporter, DockerEngine
-from devkit.services.compose.messages import Inbox
+from devkit.services.compose.engine import DockerEngine
+from devkit.services.compose.messages import ContainersReporter, Inbox
 from devkit.services.compose.plan import ComposePlan, ComposeRequest, give_away, make_plan
 from devkit.services.compose.watch import Watch
 from devkit.services.signals import signals_into

@@ -25,7 +25,16 @@ from devkit.containers.streams import Event
 from devkit.errors import DevkitError
 from devkit.model.loop import Clock, Signalled, decide
 from devkit.model.status import ServiceStatus
-from devkit.services.compose.messages import Composed, Down, Engine, EventsEnded, Happened, Inbox, Message, Reporter
+from devkit.services.compose.messages import (
+    Composed,
+    ContainersReporter,
+    Down,
+    Engine,
+    EventsEnded,
+    Happened,
+    Inbox,
+    Message,
+)
 from devkit.stack.messages import Asked, OutputLost
 from devkit.stack.supervisor import EXIT_INTERRUPTED
 
@@ -54,7 +63,7 @@ class Watch:
         self,
         engine: Engine,
         inbox: Inbox,
-        reporter: Reporter,
+        reporter: ContainersReporter,
         *,
         start_timeout_s: float,
         stays: bool,
@@ -258,7 +267,7 @@ class Watch:
 
     def _error(self, unit: _Known, what: str, mend: Sequence[str]) -> DevkitError:
         mend = [*mend, f"read all of its output: devkit logs {unit.name}"]
-        return DevkitError(what, excerpt=self._engine.tail(unit.container), mend=mend)
+        return DevkitError(what, excerpt=self._engine.last_words(unit.container), mend=mend)
 
     def _fail(self, error: DevkitError) -> None:
         self._exit_code = error.exit_code

@@ -9,17 +9,16 @@ from devkit.containers.docker import Container, DockerError
 from devkit.containers.streams import Event
 from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
-from devkit.model.status import ServiceStatus
 from devkit.services.compose.messages import Happened, Message
 from devkit.services.compose.watch import Watch
-from tests.unit import world
 from tests.unit.services.compose.listed import container
+from tests.unit.world import ReportingWorld
 
 CTRL_C = Signalled(signal.SIGINT)
 EARLIER, LATER = "2026-11-22T20:40:00.0Z", "2026-11-22T20:50:00.0Z"
 
 
-class World(world.World[Message]):
+class World(ReportingWorld[Message]):
     """Runs a watch over a history: one message each second, from the first on, unless `wait` lets time pass.
 
     Each message comes with what docker has to tell by then.
@@ -77,7 +76,7 @@ class World(world.World[Message]):
     def follow(self, name: str, container: Container) -> None:
         self.note(f"follow {name}")
 
-    def tail(self, container: Container) -> str:
+    def last_words(self, container: Container) -> str:
         return f"last words of {container.service}"
 
     def keep(self, times: Mapping[str, float]) -> None:
@@ -97,18 +96,8 @@ class World(world.World[Message]):
     def add(self, names: Sequence[str]) -> None:
         pass
 
-    def ready(self, name: str) -> None:
-        self.note(f"{name} ready")
+    def output(self, name: str, chunk: bytes) -> None:
+        pass
 
-    def all_ready(self, services: Sequence[ServiceStatus]) -> None:
-        self.note(f"all ready: {', '.join(one.name for one in services)}")
-
-    def notice(self, text: str) -> None:
-        self.note(f"devkit: {text}")
-
-    def stopping(self) -> None:
-        self.note("stopping")
-
-    def failed(self, error: DevkitError) -> None:
-        self.errors.append(error)
-        self.note(f"failed: {error.what}")
+    def ended(self, name: str) -> None:
+        pass

@@ -10,11 +10,10 @@ from typing import Any
 
 from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
-from devkit.model.status import ServiceStatus
 from devkit.stack.messages import Asked, Exited, Message, Ready
 from devkit.stack.service import Finish, Notice, Service
 from devkit.stack.supervisor import Supervisor
-from tests.unit import world
+from tests.unit.world import ReportingWorld
 
 HARDER = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
@@ -83,7 +82,7 @@ class Process:
             self.world.at(self.world.now + delay, lambda: self._exits(-signum))
 
 
-class World(world.World[Message]):
+class World(ReportingWorld[Message]):
     """Runs a supervisor over a history: what its processes do, and what `at` and `ask` add.
 
     A service's processes behave like its programs, one after the other, the last of them for good; an error in the
@@ -125,24 +124,3 @@ class World(world.World[Message]):
             raise program
         self.note(f"{service.name} starts")
         return Process(self, service.name, next(self._pids), self.now, program)
-
-    # The reporter
-
-    def ready(self, name: str) -> None:
-        self.note(f"{name} ready")
-
-    def all_ready(self, services: Sequence[ServiceStatus]) -> None:
-        self.note(f"all ready: {', '.join(service.name for service in services)}")
-
-    def notice(self, text: str) -> None:
-        self.note(f"devkit: {text}")
-
-    def stopping(self) -> None:
-        self.note("stopping")
-
-    def failed(self, error: DevkitError) -> None:
-        self.errors.append(error)
-        self.note(f"failed: {error.what}")
-
-    def tail(self, name: str) -> str:
-        return f"last words of {name}"
