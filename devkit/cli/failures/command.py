@@ -39,8 +39,7 @@ def failures(
 
     from devkit.cli.console import say, show
     from devkit.cli.failures.since import moment
-    from devkit.cli.failures.table import failures_json, failures_table, looked_at, results_read
-    from devkit.cli.text import short_ids
+    from devkit.cli.failures.table import advice, failures_json, failures_table, looked_at, results_read
     from devkit.services.failures.search import Failures
 
     now = time.time()
@@ -50,20 +49,14 @@ def failures(
     found = known.search(
         task or "", after, limit, results=results, allow_pickle=allow_pickle, bodies=as_json, progress=results_read
     )
-    listed = found.failures
-    if results or not listed or found.results:
+    if results or not found.failures or found.results:
         say(looked_at(known.where, found))
     if known.unreadable:
         say(f"left out: {known.unreadable} records that cannot be read")
     if as_json:
-        show(failures_json(listed))
-    elif listed:
-        show(failures_table(listed, now))
-        one = short_ids([failure.id for failure in listed])[listed[0].id]
-        more = f"; --limit {limit * 5} shows more" if len(listed) == limit else ""
-        say(f"devkit show {one} shows one whole, devkit replay {one} runs it again{more}")
-    if not listed:
-        say(f"no failure{f' of {task}' if task else ''}{f' since {since}' if since else ''}")
-        if task and found.tasks:
-            say(f"tasks that failed: {', '.join(found.tasks)}")
+        show(failures_json(found.failures))
+    elif found.failures:
+        show(failures_table(found.failures, now))
+    if not (as_json and found.failures):
+        say("\n".join(advice(found, task, since, limit)))
     return 0

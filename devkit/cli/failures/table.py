@@ -93,6 +93,16 @@ def looked_at(where: str, found: "Found") -> str:
     return f"{text} and at {results.read:,} results in {results.where}" + (f"; left out: {out}" if out else "")
 
 
+def advice(found: "Found", task: str | None, since: str | None, limit: int) -> list[str]:
+    """What to do with the failures that are listed; where there are none, which ones there are not."""
+    if listed := found.failures:
+        one = short_ids([failure.id for failure in listed])[listed[0].id]
+        more = f"; --limit {limit * 5} shows more" if len(listed) == limit else ""
+        return [f"devkit show {one} shows one whole, devkit replay {one} runs it again{more}"]
+    others = [f"tasks that failed: {', '.join(found.tasks)}"] if task and found.tasks else []
+    return [f"no failure{f' of {task}' if task else ''}{f' since {since}' if since else ''}", *others]
+
+
 def short_names(names: Sequence[str]) -> dict[str, str]:
     """The end of each dotted name, long enough to tell it from the others."""
     found = {}

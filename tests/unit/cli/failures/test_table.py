@@ -6,9 +6,10 @@ from datetime import datetime
 
 import pytest
 
-from devkit.cli.failures.table import failures_json, failures_table, short_names
+from devkit.cli.failures.table import advice, failures_json, failures_table, short_names
 from devkit.cli.text import short_ids, when
 from devkit.model.text import cells
+from devkit.services.failures.search import Found
 from tests.unit.cli.failures.failing import ID, NOW, failure
 
 LONG = "something that is too long to be shown as a whole " * 4
@@ -125,3 +126,22 @@ def test_arguments_that_are_not_known_are_null(fields: dict[str, object]) -> Non
 
     assert (document["args"], document["kwargs"]) == (None, None)
     assert document["replayable"] is (fields["body"] is not None and "content_type" not in fields)
+
+
+def test_the_newest_is_the_example_of_what_to_do() -> None:
+    listed = Found([failure(id="4f1c22aa-1"), failure(id="4f1c22aa-2")])
+
+    assert advice(listed, None, None, 20) == [
+        "devkit show 4f1c22aa-1 shows one whole, devkit replay 4f1c22aa-1 runs it again"
+    ]
+    assert advice(listed, None, None, 2)[0].endswith("again; --limit 10 shows more")
+
+
+def test_where_there_are_none_it_says_of_what() -> None:
+    none = Found([], tasks=("shop.add", "shop.sub"))
+
+    assert advice(none, None, None, 20) == ["no failure"]
+    assert advice(none, "divide", "2h", 20) == [
+        "no failure of divide since 2h",
+        "tasks that failed: shop.add, shop.sub",
+    ]
