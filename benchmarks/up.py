@@ -34,7 +34,6 @@ from benchmarks._common import (
 from devkit.services.stack.assemble import assemble
 from devkit.services.stack.early import EarlyProcesses
 from devkit.settings.load import load
-from devkit.settings.paths import paths_for
 from devkit.stack.ports import HOST
 from devkit.stack.probes import http_answers
 from devkit.stack.service import Poll, Service
@@ -90,7 +89,7 @@ def assembled(project: Project) -> list[Service]:
     environ = project.environ(Ports.free())
     settings = load(project.folder, {}, environ)
     with closing(EarlyProcesses()) as early:
-        services = assemble(settings, paths_for(settings.root, settings.options.data_dir, environ), (), early).services
+        services = assemble(settings, (), early).services
     assert [service.name for service in services] == ["redis", "api", "worker", "flower"]
     return services
 

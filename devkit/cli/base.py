@@ -4,11 +4,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from devkit.settings.options import known
+
+if TYPE_CHECKING:
+    from devkit.settings.load import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,6 +22,19 @@ class Globals:
 
     directory: str | None = None
     debug: bool = bool(os.environ.get("DEVKIT_DEBUG"))
+
+    @property
+    def folder(self) -> Path:
+        """The one that devkit is run in."""
+        return Path(self.directory or ".").absolute()
+
+    def settings(self, **flags: Any) -> "Settings":
+        """Those of the project. `flags` are the options of the command; those that are None were not given."""
+        from devkit.services.alone import where_it_runs
+        from devkit.settings.load import load
+
+        typed = {key: value for key, value in flags.items() if value is not None}
+        return where_it_runs(load(self.folder, typed, os.environ))
 
 
 def global_options(function: F) -> F:
@@ -54,17 +70,3 @@ def switch_off(key: str, name: str) -> Callable[[F], F]:
 
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
-
-
-class Project:
-    """The project that a command works on, and its settings; `folder` is the one that was started in."""
-
-    def __init__(self, given: Globals, **flags: Any) -> None:
-        """`flags` are the options given on the command line; those that are None were not."""
-        from devkit.services.alone import where_it_runs
-        from devkit.settings.load import load
-
-        self.folder = Path(given.directory or ".").absolute()
-        given_flags = {key: value for key, value in flags.items() if value is not None}
-        self.settings = where_it_runs(load(self.folder, given_flags, os.environ))
-        self.paths = self.settings.paths

@@ -2,7 +2,7 @@
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, switch_off
+from devkit.cli.base import Globals, flag, global_options, switch_off
 
 
 @click.command()
@@ -21,7 +21,7 @@ def init(given: Globals, /, docker: bool, force: bool, **flags: object) -> int:
     from devkit.cli.console import say
     from devkit.services.init import setup
 
-    settings = Project(given, **flags).settings
+    settings = given.settings(**flags)
     for line in (setup.write_docker if docker else setup.write_settings)(settings, force=force):
         say(line)
     return 0

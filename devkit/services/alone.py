@@ -34,27 +34,28 @@ def lock_of(paths: Paths) -> lock.StackLock:
 
 
 @contextmanager
-def only_stack(root: Path, paths: Paths) -> Iterator[list[str]]:
+def only_stack(settings: Settings) -> Iterator[list[str]]:
     """Yields the names of services that a crash had left running, and that are ended now.
 
     Raises DevkitError where a stack runs already with the project's data.
     """
+    paths = settings.paths
     make_data(paths)
     make_runtime(paths.runtime)
     held = lock_of(paths)
-    while not held.acquire(root, paths.runtime):
-        refuse_second(root, paths)
+    while not held.acquire(settings.root, paths.runtime):
+        refuse_second(settings)
     try:
         yield lock.clean_up(paths.data, paths.runtime.name)
     finally:
         held.release()
 
 
-def refuse_second(root: Path, paths: Paths) -> None:
+def refuse_second(settings: Settings) -> None:
     """Raises DevkitError where a stack runs already with the project's data."""
-    holder = lock_of(paths).holder()
-    if holder and not holder.serves(root):
-        raise someone_elses(holder, paths)
+    holder = lock_of(settings.paths).holder()
+    if holder and not holder.serves(settings.root):
+        raise someone_elses(holder, settings.paths)
     if holder:
         raise DevkitError(
             f"a stack of this project runs already ({holder})",

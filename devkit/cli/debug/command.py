@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, json_flag
+from devkit.cli.base import Globals, flag, global_options, json_flag
 from devkit.cli.complete import tasks_and_paused
 
 
@@ -37,7 +37,7 @@ from devkit.cli.complete import tasks_and_paused
 @json_flag
 @global_options
 @click.pass_obj
-def debug(given: Globals, /, **options: Any) -> int:
+def debug(given: Globals, /, celery: str | None, **options: Any) -> int:
     """Attach to a paused task; with none paused, wait for one.
 
     TASK is a task's name, or a dotted end of it; ID is the beginning of a paused task's id, at least 4 characters.
@@ -45,7 +45,6 @@ def debug(given: Globals, /, **options: Any) -> int:
     from devkit.cli.debug.request import DebugRequest
     from devkit.cli.debug.steps import DebugCommand
 
-    flags = {"celery": options.pop("celery")}
     request = DebugRequest(**options)
     request.check_together()
-    return DebugCommand(Project(given, **flags), request).run()
+    return DebugCommand(given.settings(celery=celery), given.folder, request).run()

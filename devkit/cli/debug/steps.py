@@ -3,11 +3,11 @@
 import sys
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from devkit.cli.base import Project
 from devkit.cli.console import say, show, wants_colour
 from devkit.cli.debug import editor, lists
 from devkit.cli.debug.request import DebugRequest
@@ -22,6 +22,7 @@ from devkit.services.debug.named import check_word, matching
 from devkit.services.debug.paused import Paused
 from devkit.services.debug.sending import send_to_debug
 from devkit.services.debug.wait import NextPause
+from devkit.settings.load import Settings
 
 if TYPE_CHECKING:
     from devkit.debug.conversation import Outcome
@@ -32,17 +33,18 @@ EXIT_SIGNALLED = 128
 class DebugCommand:
     """One run of the command."""
 
-    def __init__(self, project: Project, request: DebugRequest) -> None:
-        self._project = project
+    def __init__(self, settings: Settings, folder: Path, request: DebugRequest) -> None:
+        """`folder` is the one that it was typed in."""
+        self._settings = settings
         self._request = request
         one_place = request.container or request.pod
         only = Only(request.container or "", request.pod or "", request.namespace or "") if one_place else None
         commands = request.commands or None
-        self._tasks = PausedTasks(project.settings, project.paths, only)
-        self._breakpoints = ProjectBreakpoints(project.settings.root, project.paths, project.folder)
+        self._tasks = PausedTasks(settings, only)
+        self._breakpoints = ProjectBreakpoints(settings, folder)
         self._pause = NextPause(self._tasks, request.timeout, say, partial(import_ahead, commands))
         self._client = DebugClient(
-            self._tasks, self._pause, project.paths, commands, wants_colour(sys.stdout), say, self._choose
+            self._tasks, self._pause, settings.paths, commands, wants_colour(sys.stdout), say, self._choose
         )
 
     def run(self) -> int:
@@ -106,7 +108,7 @@ class DebugCommand:
     def _check(self, task: str) -> None:
         """Raises UsageError for what is no task and nobody's id."""
         if not self._tasks.containers.only and not matching(self._tasks.ours(), task):
-            check_word(task, self._project.paths)
+            check_word(task, self._settings.paths)
 
     def _set_breakpoints(self) -> None:
         """Set them, and say where. From now on only what pauses after this is waited for."""
@@ -120,17 +122,15 @@ class DebugCommand:
 
     def _in_editor(self, task: str) -> int:
         """Have the task wait for an editor; with --run, send it now."""
-        editor.prepare(self._breakpoints, self._project.settings.root, task, self._request.ide_port or PORT)
+        editor.prepare(self._breakpoints, self._settings.root, task, self._request.ide_port or PORT)
         return self._run(task) if self._request.run_it else 0
 
     def _run(self, task: str) -> int:
         """Send the task, and attach when this very one pauses: at its first line, if no breakpoint is set."""
-        request, project = self._request, self._project
+        request = self._request
         args, kwargs = arguments(request.args_json, request.kwargs_json)
         fate, pause = Fate(task), not (request.breaks or request.ide)
-        with closing(
-            send_to_debug(project.settings, project.paths, task, args, kwargs, request.queue, pause=pause)
-        ) as sending:
+        with closing(send_to_debug(self._settings, task, args, kwargs, request.queue, pause=pause)) as sending:
             if request.ide:
                 editor.follow(sending, self._tasks, fate)
             else:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, json_flag
+from devkit.cli.base import Globals, flag, global_options, json_flag
 from devkit.cli.complete import tasks
 
 
@@ -44,8 +44,8 @@ def failures(
 
     now = time.time()
     after = moment(since, now) if since else 0.0
-    project = Project(given, **flags)
-    known = Failures(project.settings, project.paths)
+    settings = given.settings(**flags)
+    known = Failures(settings)
     found = known.search(
         task or "", after, limit, results=results, allow_pickle=allow_pickle, bodies=as_json, progress=results_read
     )

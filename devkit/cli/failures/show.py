@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, json_flag
+from devkit.cli.base import Globals, flag, global_options, json_flag
 from devkit.cli.complete import recent_ids
 
 
@@ -29,13 +29,13 @@ def show(given: Globals, /, task_id: str, allow_pickle: bool, as_json: bool, **f
     from devkit.model.place import brought_here
     from devkit.services.failures.search import Failures
 
-    project = Project(given, **flags)
-    known = Failures(project.settings, project.paths)
-    failure = brought_here(known.find(task_id, allow_pickle=allow_pickle), str(project.settings.root))
+    settings = given.settings(**flags)
+    known = Failures(settings)
+    failure = brought_here(known.find(task_id, allow_pickle=allow_pickle), str(settings.root))
     attempts = known.attempts(failure.id)
     if as_json:
         console.show(failure_json(failure, attempts))
     else:
-        console.show(Sheet(failure, attempts, project.settings.root, time.time()).text())
+        console.show(Sheet(failure, attempts, settings.root, time.time()).text())
         console.say(f"again: devkit replay {failure.id[:8]}")
     return 0

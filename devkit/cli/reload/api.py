@@ -2,7 +2,7 @@
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, switch_off
+from devkit.cli.base import Globals, flag, global_options, switch_off
 
 
 @click.command()
@@ -23,8 +23,5 @@ def api(
     from devkit.services.reload.run import run_reloading
 
     plan = ApiPlan(module_attr, host)
-    project = Project(given, **flags)
     voice = StderrVoice(debug=given.debug)
-    return run_reloading(
-        lambda: Project(given, **flags).settings, project.paths, plan, voice, port=port, ready_file=ready_file
-    )
+    return run_reloading(lambda: given.settings(**flags), plan, voice, port=port, ready_file=ready_file)

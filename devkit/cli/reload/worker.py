@@ -2,7 +2,7 @@
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, switch_off
+from devkit.cli.base import Globals, flag, global_options, switch_off
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
@@ -23,6 +23,5 @@ def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str |
     from devkit.services.reload.worker import WorkerPlan
 
     plan = WorkerPlan(celery_options)
-    project = Project(given, **flags)
     voice = StderrVoice(debug=given.debug)
-    return run_reloading(lambda: Project(given, **flags).settings, project.paths, plan, voice, ready_file=ready_file)
+    return run_reloading(lambda: given.settings(**flags), plan, voice, ready_file=ready_file)

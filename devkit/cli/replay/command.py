@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, json_flag
+from devkit.cli.base import Globals, flag, global_options, json_flag
 from devkit.cli.complete import recent_ids, tasks
 
 
@@ -51,9 +51,9 @@ def replay(given: Globals, /, **options: Any) -> int:
     request = Request(**options)
     request.check_together()
     try:
-        project = Project(given, **flags)
+        settings = given.settings(**flags)
     except UsageError:
         raise
     except DevkitError as error:  # of the code nothing is known: a bisect is to skip the commit
         raise CannotReplay(error.what, looked=error.looked, mend=error.mend) from error
-    return Replaying(project, request).run()
+    return Replaying(settings, request).run()

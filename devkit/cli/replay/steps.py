@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from devkit.cli.base import Project
 from devkit.cli.console import error_text, say, show, wants_colour
 from devkit.cli.failures.since import moment
 from devkit.cli.replay import verdict
@@ -29,6 +28,7 @@ from devkit.services.failures.search import Failures, NoSuchFailure
 from devkit.services.project.broker import is_local
 from devkit.services.project.target import Target, find_target
 from devkit.services.replay.replayer import CannotReplay, CannotReplayThis, How, Replayed, Replayer, Saved
+from devkit.settings.load import Settings
 
 if TYPE_CHECKING:
     from devkit.services.reload.saves import Saves
@@ -41,10 +41,10 @@ ENDS = (signal.SIGTERM, signal.SIGHUP)
 class Replaying:
     """One run of the command."""
 
-    def __init__(self, project: Project, request: Request) -> None:
-        self._project = project
+    def __init__(self, settings: Settings, request: Request) -> None:
+        self._settings = settings
         self._request = request
-        self._known = Failures(project.settings, project.paths)
+        self._known = Failures(settings)
         self._how = How(
             args=_given("--args", request.args_json, list, "'[10, 2]'"),
             kwargs=_given("--kwargs", request.kwargs_json, dict, "'{\"x\": 10}'"),
@@ -97,7 +97,7 @@ class Replaying:
         if self._request.as_json:
             show(verdict.dumped(verdict.replay_json(replayed)))
         else:
-            failure = brought_here(replayed.failure, str(self._project.settings.root))
+            failure = brought_here(replayed.failure, str(self._settings.root))
             show(verdict.report(replace(replayed, failure=failure), live=self._how.live))
         for way in replayed.mend:
             say(f"  mend: {way}")
@@ -107,7 +107,7 @@ class Replaying:
         from devkit.services.reload.saves import Saves
 
         failure = self._find(self._request.failures[0])
-        with closing(Saves(self._project.settings, self._target.app.folder)) as saves:
+        with closing(Saves(self._settings, self._target.app.folder)) as saves:
             while not self._passes(failure, saves):
                 say("waiting for a save; Ctrl-C ends")
                 say(f"{saves.wait()} was saved")
@@ -244,14 +244,14 @@ class Replaying:
 
     def _replayer(self, saves: "Saves | None" = None) -> Replayer:
         # A debugger's terminal, and its Ctrl-C, are for a process of ours.
-        loans = None if self._request.prompts else self._project.paths.loans
+        loans = None if self._request.prompts else self._settings.paths.loans
         return Replayer(self._target, loans=loans, quiet=self._request.as_json, saves=saves)
 
     @cached_property
     def _target(self) -> Target:
         """Raises CannotReplay: of a commit without an app nothing can be said."""
         try:
-            return find_target(self._project.settings, self._project.paths)
+            return find_target(self._settings)
         except DevkitError as error:
             raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend) from error
 

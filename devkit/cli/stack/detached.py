@@ -5,10 +5,10 @@ import subprocess
 import sys
 import time
 
-from devkit.cli.base import Project
 from devkit.cli.console import say, show
 from devkit.cli.stack.table import service_table
 from devkit.services.alone import refuse_second
+from devkit.settings.load import Settings
 from devkit.settings.paths import make_data
 from devkit.stack.control import ask_status
 
@@ -21,11 +21,11 @@ def inside() -> bool:
     return os.environ.pop(INSIDE, None) is not None
 
 
-def start(project: Project) -> int:
+def start(settings: Settings) -> int:
     """Start the stack in the background; 0 once all is ready, else what the stack exited with, its words shown."""
-    make_data(project.paths)
-    refuse_second(project.settings.root, project.paths)
-    talk = project.paths.logs / "devkit.log"
+    make_data(settings.paths)
+    refuse_second(settings)
+    talk = settings.paths.logs / "devkit.log"
     talk.touch(0o600)
     with talk.open("wb") as words:
         process = subprocess.Popen(
@@ -39,7 +39,7 @@ def start(project: Project) -> int:
     service_table([], with_state=False)  # imports rich now, while the services start
     try:
         while (code := process.poll()) is None:
-            status = ask_status(project.paths.socket)
+            status = ask_status(settings.paths.socket)
             if status and status.pid == process.pid and all(one.state == "ready" for one in status.services):
                 say(talk.read_text(errors="replace").rstrip())
                 show(service_table(status.services, with_state=False))

@@ -2,7 +2,7 @@
 
 import click
 
-from devkit.cli.base import Globals, Project, global_options
+from devkit.cli.base import Globals, global_options
 
 
 @click.command()
@@ -13,7 +13,7 @@ def down(given: Globals) -> int:
     from devkit.cli.console import say
     from devkit.services.running import take_down
 
-    done = take_down(Project(given).settings)
+    done = take_down(given.settings())
     if done.left:
         say(f"ended what a crash had left running: {', '.join(done.left)}")
     if done.containers:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from threading import Thread
 
-from devkit.cli.base import Project
 from devkit.cli.console import say, show
 from devkit.cli.stack.report import Report
 from devkit.cli.stack.table import service_table
@@ -15,12 +14,12 @@ from devkit.stack.messages import Taker
 PATIENCE_S = 1.0
 
 
-def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
+def here(settings: Settings, services: Sequence[str], *, quiet: bool) -> int:
     """Start the stack without containers, unless it runs in them already."""
     from devkit.services.stack.run import run_stack
 
     found: list[str] = []
-    look = Thread(target=lambda: found.extend(_containers_that_run(project.settings)), name="containers", daemon=True)
+    look = Thread(target=lambda: found.extend(_containers_that_run(settings)), name="containers", daemon=True)
     look.start()
 
     def report(names: Sequence[str], inbox: Taker) -> Report:
@@ -30,13 +29,13 @@ def here(project: Project, services: Sequence[str], *, quiet: bool) -> int:
                 f"a stack of this project runs already, in the containers {', '.join(found)}",
                 mend=["see it: devkit status", "stop it: devkit down"],
             )
-        return Report(project.paths, names, inbox, quiet=quiet)
+        return Report(settings.paths, names, inbox, quiet=quiet)
 
-    return run_stack(project.settings, project.paths, services, report)
+    return run_stack(settings, services, report)
 
 
 def in_containers(
-    project: Project,
+    settings: Settings,
     services: tuple[str, ...],
     profiles: tuple[str, ...],
     scale: tuple[str, ...],
@@ -50,10 +49,9 @@ def in_containers(
 
     request = ComposeRequest(services, profiles, scale, build, detach)
     code, rows = run_containers(
-        project.settings,
-        project.paths,
+        settings,
         request,
-        lambda inbox: Report(project.paths, [], inbox, quiet=detach),
+        lambda inbox: Report(settings.paths, [], inbox, quiet=detach),
     )
     if detach and code == 0:
         show(service_table(rows, with_state=False))

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from devkit.cli.base import Globals, Project, global_options, json_flag
+from devkit.cli.base import Globals, global_options, json_flag
 
 
 @click.command()
@@ -18,7 +18,7 @@ def status(given: Globals, as_json: bool) -> int:
     from devkit.model.status import StackStatus
     from devkit.services.running import find_running
 
-    settings = Project(given).settings
+    settings = given.settings()
     root, stack = str(settings.root), find_running(settings)
     found = stack.status if stack else StackStatus(root, None, None, ())
     if as_json:

@@ -2,7 +2,7 @@
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, switch_off
+from devkit.cli.base import Globals, flag, global_options, switch_off
 from devkit.cli.complete import services
 
 
@@ -51,12 +51,12 @@ def up(
     from devkit.errors import UsageError
 
     quiet = detached.inside()
-    project = Project(given, **flags)
+    settings = given.settings(**flags)
     if docker:
-        return starting.in_containers(project, service, profile, scale, build=build, detach=detach)
+        return starting.in_containers(settings, service, profile, scale, build=build, detach=detach)
     for name, value in (("--scale", scale), ("--profile", profile), ("--build", build)):
         if value:
             raise UsageError(f"{name} is for a stack in containers", mend=[f"devkit up --docker {name} …"])
     if detach and not quiet:
-        return detached.start(project)
-    return starting.here(project, service, quiet=quiet)
+        return detached.start(settings)
+    return starting.here(settings, service, quiet=quiet)

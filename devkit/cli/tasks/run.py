@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, Project, flag, global_options, json_flag
+from devkit.cli.base import Globals, flag, global_options, json_flag
 from devkit.cli.complete import tasks
 
 
@@ -40,9 +40,9 @@ def run(
     from devkit.services.project.send import send
 
     args, kwargs = arguments(args_json, kwargs_json)
-    project = Project(given, **flags)
+    settings = given.settings(**flags)
     fate = Fate(task)
-    for news in send(project.settings, project.paths, task, args, kwargs, queue=queue, wait=wait):
+    for news in send(settings, task, args, kwargs, queue=queue, wait=wait):
         fate.hear(news)
     if as_json:
         show(json.dumps(fate.outcome, indent=2))

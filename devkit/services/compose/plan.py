@@ -66,7 +66,7 @@ def compose_file(settings: Settings) -> Path:
     return settings.root / Path(settings.options.compose_file).expanduser()
 
 
-def make_plan(settings: Settings, paths: Paths, request: ComposeRequest) -> ComposePlan:
+def make_plan(settings: Settings, request: ComposeRequest) -> ComposePlan:
     """Raises UsageError for what this compose file gives no way to, DevkitError where it is not there."""
     file = compose_file(settings)
     text = _read(file, settings.root)
@@ -92,7 +92,7 @@ def make_plan(settings: Settings, paths: Paths, request: ComposeRequest) -> Comp
             moved += [f"{name} is at port {port.number}{port.note}"] if port.note else []
     environ = {**_user(), **settings.environ}
     fingerprint = fingerprint_of(file, environ["DEVKIT_UID"])
-    build = request.build or (BUILDS.search(text) is not None and kept_notes(paths)[0] != fingerprint)
+    build = request.build or (BUILDS.search(text) is not None and kept_notes(settings.paths)[0] != fingerprint)
     variables["COMPOSE_PROJECT_NAME"] = project
     variables["COMPOSE_PROFILES"] = ",".join(filter(None, [settings.environ.get("COMPOSE_PROFILES"), *profiles]))
     return ComposePlan(

@@ -20,7 +20,6 @@ from devkit.services.compose.plan import ComposePlan, ComposeRequest, give_away,
 from devkit.services.compose.watch import Watch
 from devkit.services.signals import signals_into
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 from devkit.stack.control import ControlServer
 from devkit.stack.messages import Taker
 from devkit.stack.ports import holder
@@ -29,7 +28,7 @@ MakeReporter = Callable[[Taker], AbstractContextManager[ContainersReporter]]
 
 
 def run_containers(
-    settings: Settings, paths: Paths, request: ComposeRequest, make_reporter: MakeReporter
+    settings: Settings, request: ComposeRequest, make_reporter: MakeReporter
 ) -> tuple[int, list[ServiceStatus]]:
     """Start the stack in containers; stay until it is stopped, or only until all is ready (`request.detach`).
 
@@ -38,23 +37,23 @@ def run_containers(
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as cleanup:
-        left = cleanup.enter_context(only_stack(settings.root, paths))
-        plan = make_plan(settings, paths, request)
+        left = cleanup.enter_context(only_stack(settings))
+        plan = make_plan(settings, request)
         cleanup.callback(plan.ports.close)
         docker = find_docker(plan.environ.get("PATH"))
         if docker is None:
             raise no_docker()
         before = _there_already(docker, plan)
         compose = find_compose(docker, plan.environ)
-        give_away(paths, plan.environ)
+        give_away(settings.paths, plan.environ)
         inbox: Inbox = SimpleQueue()
         reporter = cleanup.enter_context(make_reporter(inbox))
         crashed = [f"ended what a crash had left running: {', '.join(left)}"] if left else []
         for note in (f"starting {plan.file.name} in containers", *crashed, *plan.notes):
             reporter.notice(note)
-        server = ControlServer(paths.containers_socket, inbox)
+        server = ControlServer(settings.paths.containers_socket, inbox)
         cleanup.callback(server.close)
-        engine = DockerEngine(docker, compose, plan, paths, inbox, reporter)
+        engine = DockerEngine(docker, compose, plan, settings.paths, inbox, reporter)
         cleanup.callback(engine.close)
         watch = Watch(
             engine,

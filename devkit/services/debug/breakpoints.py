@@ -8,7 +8,8 @@ from devkit.errors import UsageError
 from devkit.model.breakpoint import Breakpoint
 from devkit.model.text import is_named
 from devkit.services.debug.named import check_word
-from devkit.settings.paths import Paths, make_debug
+from devkit.settings.load import Settings
+from devkit.settings.paths import make_debug
 from devkit.store.breakpoints import Breakpoints, at_line, check, where_now
 
 FILE_AND_LINE = re.compile(r"(?P<file>.+):(?P<line>\d+)")
@@ -17,12 +18,12 @@ FILE_AND_LINE = re.compile(r"(?P<file>.+):(?P<line>\d+)")
 class ProjectBreakpoints:
     """Set, listed and cleared."""
 
-    def __init__(self, root: Path, paths: Paths, folder: Path) -> None:
-        """A file is looked for in `folder`, and then in the project's `root`."""
-        self._root = root
-        self._paths = paths
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        """A file is looked for in `folder`, and then in the project's root."""
+        self._root = settings.root
+        self._paths = settings.paths
         self._folder = folder
-        self._store = Breakpoints(str(paths.debug))
+        self._store = Breakpoints(str(settings.paths.debug))
 
     def all(self) -> list[tuple[Breakpoint, int | None]]:
         """Each with the line where it is now; None: its line is gone."""

@@ -7,17 +7,16 @@ from devkit.model.session import Session
 from devkit.services.debug.containers import Only, ProjectContainers
 from devkit.services.debug.paused import LOCAL, Paused, of_plain
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 from devkit.store.sessions import PAUSED, Sessions, is_here
 
 
 class PausedTasks:
     """One project's. `containers` are its containers, or the one place to look."""
 
-    def __init__(self, settings: Settings, paths: Paths, only: Only | None = None) -> None:
+    def __init__(self, settings: Settings, only: Only | None = None) -> None:
         """`only` is that one place."""
         self._root = settings.root
-        self._sessions = Sessions(str(paths.sessions))
+        self._sessions = Sessions(str(settings.paths.sessions))
         self.containers = ProjectContainers(self._root, settings.environ.get("PATH"), only, self._sessions.all)
 
     def all(self) -> list[Paused]:

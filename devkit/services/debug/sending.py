@@ -8,7 +8,6 @@ from typing import Any
 from devkit.errors import DevkitError
 from devkit.model.breakpoint import Breakpoint
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 from devkit.store.breakpoints import Breakpoints
 
 
@@ -59,7 +58,6 @@ class Sending:
 
 def send_to_debug(
     settings: Settings,
-    paths: Paths,
     task: str,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -72,7 +70,7 @@ def send_to_debug(
 
     from devkit.services.project.send import send
 
-    task_id, breakpoints = str(uuid4()), Breakpoints(str(paths.debug))
+    task_id, breakpoints = str(uuid4()), Breakpoints(str(settings.paths.debug))
     once = breakpoints.add(Breakpoint(0, "task", task=task, task_id=task_id)) if pause else None
-    news = send(settings, paths, task, args, kwargs, queue=queue, wait=True, task_id=task_id)
+    news = send(settings, task, args, kwargs, queue=queue, wait=True, task_id=task_id)
     return Sending(task_id, news, lambda: breakpoints.remove([once.number] if once else []))

@@ -16,7 +16,6 @@ from devkit.services.project.facts import ask_facts, problem_error
 from devkit.services.project.target import find_target
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 from devkit.stack.process import Process
 from devkit.store.failures import choose
 
@@ -42,9 +41,9 @@ class Results:
 class Asker:
     """One project's."""
 
-    def __init__(self, settings: Settings, paths: Paths) -> None:
+    def __init__(self, settings: Settings) -> None:
         """Raises DevkitError where there is no app."""
-        self._target = find_target(settings, paths)
+        self._target = find_target(settings)
         self._timeout = settings.options.timeout
 
     def place(self, folder: str) -> str:

@@ -14,7 +14,6 @@ from devkit.model.embedded import anothers_project
 from devkit.model.failure import Failure, Unreadable
 from devkit.settings.discover.compose import has_compose_file
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 from devkit.store.failures import REDIS, FailureStore, choose, open_store
 from devkit.store.places import Elsewhere, Places
 from devkit.store.records import StoreError, newest_run
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 SHORTEST_ID = 4
 Look = Callable[[str, list[str]], Failure | None]
-FindRoutes = Callable[[Settings, Paths], "Routes | None"]
+FindRoutes = Callable[[Settings], "Routes | None"]
 MOST_LISTED = 10
 
 
@@ -54,12 +53,11 @@ class Found:
 class Failures:
     """One project's."""
 
-    def __init__(self, settings: Settings, paths: Paths, find_routes: "FindRoutes | None" = None) -> None:
+    def __init__(self, settings: Settings, find_routes: "FindRoutes | None" = None) -> None:
         """`find_routes` looks for a stack in containers, if the project may have one (default: that of docker)."""
         self._settings = settings
-        self._paths = paths
         self._find_routes = find_routes
-        self._folder = str(paths.failures)
+        self._folder = str(settings.paths.failures)
 
     @property
     def where(self) -> str:
@@ -181,11 +179,11 @@ class Failures:
 
     def _is_ours(self, where: str) -> bool:
         """Whether it is not in the embedded Redis of another project, but by the will of whoever started the stack."""
-        if not anothers_project(where, str(self._paths.data)):
+        if not anothers_project(where, str(self._settings.paths.data)):
             return True
         from devkit.services.project.target import given_brokers
 
-        return where in given_brokers(self._settings, self._paths)[0].values()
+        return where in given_brokers(self._settings)[0].values()
 
     def _in_containers(self, notes: Sequence[Elsewhere]) -> list[str]:
         """Where workers keep them that run in containers, as this machine reaches that."""
@@ -204,13 +202,13 @@ class Failures:
             return None
         from devkit.services.reach.routes import find_routes
 
-        return (self._find_routes or find_routes)(self._settings, self._paths)
+        return (self._find_routes or find_routes)(self._settings)
 
     @cached_property
     def _asker(self) -> "Asker":
         from devkit.services.failures.results import Asker
 
-        return Asker(self._settings, self._paths)
+        return Asker(self._settings)
 
 
 def merged(failures: list[Failure], limit: int | None) -> list[Failure]:

@@ -12,12 +12,10 @@ from devkit.services.project.facts import problem_error
 from devkit.services.project.target import find_target
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 
 
 def send(
     settings: Settings,
-    paths: Paths,
     task: str,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -30,7 +28,7 @@ def send(
 
     Raises UsageError for a task or arguments that do not exist or fit, DevkitError where it cannot be sent.
     """
-    target = find_target(settings, paths)
+    target = find_target(settings)
     app = target.app
     order = {
         "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),

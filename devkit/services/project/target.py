@@ -9,7 +9,6 @@ from devkit.services.project.python import find_python
 from devkit.settings.discover import AppRef, find_celery, resolve_celery
 from devkit.settings.discover.compose import has_compose_file
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 from devkit.stack.control import ask_status
 
 if TYPE_CHECKING:
@@ -42,24 +41,24 @@ class Target:
         return type(error)(error.what, looked=looked, excerpt=error.excerpt, mend=mend)
 
 
-def find_target(settings: Settings, paths: Paths) -> Target:
+def find_target(settings: Settings) -> Target:
     """Raises DevkitError where no app, or no interpreter, is found."""
     options = settings.options
     app = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
-    given, running = given_brokers(settings, paths)
+    given, running = given_brokers(settings)
     python = find_python(settings.root, options.python, settings.environ)
     routes = None
     if not running and has_compose_file(settings.root):  # else nothing is imported for it
         from devkit.services.reach.routes import find_routes
 
-        routes = find_routes(settings, paths)
+        routes = find_routes(settings)
     environ = routes.environ(settings.environ, given) if routes else {**settings.environ, **given}
     return Target(app, python, environ, routes)
 
 
-def given_brokers(settings: Settings, paths: Paths) -> tuple[dict[str, str], bool]:
+def given_brokers(settings: Settings) -> tuple[dict[str, str], bool]:
     """The variables of the project's processes that name the broker and the result backend which the running stack
     has, or which were asked for; and whether a stack is running."""
-    running = ask_status(paths.socket)
+    running = ask_status(settings.paths.socket)
     asked = asked_for(settings, running=bool(running)).environ()
-    return settled({**(running.environ if running else {}), **asked}, paths.data), bool(running)
+    return settled({**(running.environ if running else {}), **asked}, settings.paths.data), bool(running)

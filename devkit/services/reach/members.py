@@ -8,7 +8,6 @@ from devkit.containers.docker import Container, DockerError, containers_of, find
 from devkit.model.address import rerouted
 from devkit.settings.discover.compose import has_compose_file
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 from devkit.stack.control import ask
 
 WORKER = re.compile(r"^(?!.*\s(?:flower|beat)\b).*(?:\b(?:celery|devkit)\b.*\sworker\b|celery-?worker)", re.DOTALL)
@@ -46,12 +45,12 @@ class Containers:
         return bool(known)
 
 
-def find_stack(settings: Settings, paths: Paths) -> Containers | None:
+def find_stack(settings: Settings) -> Containers | None:
     """The containers, if no stack of the project's runs on this machine itself.
 
     Docker is not asked where there is no compose file.
     """
-    if ask(paths.socket, ask="status") is not None or not has_compose_file(settings.root):
+    if ask(settings.paths.socket, ask="status") is not None or not has_compose_file(settings.root):
         return None
     docker = find_docker(settings.environ.get("PATH"))
     if docker is None:

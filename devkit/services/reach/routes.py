@@ -18,7 +18,6 @@ from devkit.containers.relay import Relay
 from devkit.model.address import USUAL_PORTS, rerouted
 from devkit.services.reach.members import Containers, find_stack
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - what docker publishes at
@@ -123,11 +122,11 @@ class Routes:
         return {}
 
 
-def find_routes(settings: Settings, paths: Paths) -> Routes | None:
+def find_routes(settings: Settings) -> Routes | None:
     """Those of the containers in which the project's stack runs. They last as long as this process."""
-    project = settings.root, paths.socket
+    project = settings.root, settings.paths.socket
     if project not in _routes:
-        stack = find_stack(settings, paths)
+        stack = find_stack(settings)
         worker = stack.worker if stack else None
         _routes[project] = routes = Routes(stack, worker) if stack and worker else None
         if routes:

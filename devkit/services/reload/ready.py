@@ -9,7 +9,7 @@ from devkit.errors import DevkitError, UsageError
 from devkit.model.container import in_container
 from devkit.model.private import make_runtime
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths, make_data
+from devkit.settings.paths import make_data
 
 
 class ReadyFile:
@@ -34,13 +34,12 @@ class ReadyFile:
             self._there = there
 
 
-def with_data(
-    load: Callable[[], Settings], paths: Paths, notice: Callable[[str], None]
-) -> tuple[Callable[[], Settings], Paths]:
+def with_data(load: Callable[[], Settings], notice: Callable[[str], None]) -> Callable[[], Settings]:
     """Make the data folder; in a container whose user cannot write to it, take a private one in its place.
 
-    Returns what reads the settings, and the paths, as they are then. Raises DevkitError.
+    Returns what reads the settings as they are then. Raises DevkitError.
     """
+    paths = load().paths
     try:
         make_data(paths)
     except DevkitError as error:
@@ -50,5 +49,5 @@ def with_data(
         own = replace(paths, data=paths.runtime / "data")
         make_data(own)
         notice(f"{error.what}; data is in {own.data}, where only this container sees it")
-        return lambda: replace(load(), paths=own), own
-    return load, paths
+        return lambda: replace(load(), paths=own)
+    return load

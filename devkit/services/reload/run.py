@@ -49,7 +49,6 @@ class Plan(Protocol):
 
 def run_reloading(
     load: Callable[[], Settings],
-    paths: Paths,
     plan: Plan,
     voice: Voice,
     *,
@@ -61,20 +60,17 @@ def run_reloading(
     `ready_file` is there as long as a generation is live.
     """
     flag = ReadyFile(ready_file)
-    load, paths = with_data(load, paths, voice.notice)
     try:
-        return _Runner(load, paths, plan, voice, flag).run(port)
+        return _Runner(with_data(load, voice.notice), plan, voice, flag).run(port)
     finally:
         flag.show(there=False)
 
 
 class _Runner:
-    def __init__(
-        self, load: Callable[[], Settings], paths: Paths, plan: Plan, voice: Voice, ready_file: ReadyFile
-    ) -> None:
+    def __init__(self, load: Callable[[], Settings], plan: Plan, voice: Voice, ready_file: ReadyFile) -> None:
         self._load = load
         self._settings = load()
-        self._paths = paths
+        paths = self._settings.paths
         self._plan = plan
         self._voice = voice
         self._supervisor = Parent()
@@ -101,7 +97,7 @@ class _Runner:
                 return 1
             folder, module, attribute = order["app"]
             self._app = AppRef(Path(folder), module, attribute)
-            self._late = settled(order["env"], self._paths.data)
+            self._late = settled(order["env"], self._settings.paths.data)
             port = order.get("port", port)
         else:
             self._app, self._late = self._find_out()
@@ -130,7 +126,7 @@ class _Runner:
 
     def _find_out(self) -> tuple[AppRef, dict[str, str]]:
         """What a supervisor's order would tell. Raises DevkitError."""
-        return self._plan.find_app(self._settings), given_brokers(self._settings, self._paths)[0]
+        return self._plan.find_app(self._settings), given_brokers(self._settings)[0]
 
     def _await_order(self, zygote: ZygoteProcess) -> dict[str, Any] | None:
         """Pass questions about the app on to the zygote, until the order to run arrives."""

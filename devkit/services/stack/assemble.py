@@ -24,7 +24,6 @@ from devkit.services.stack.redis import redis_service
 from devkit.services.stack.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
 from devkit.settings.load import BUILT_IN_SERVICES, Settings
-from devkit.settings.paths import Paths
 from devkit.stack import sessions
 from devkit.stack.service import Service
 
@@ -57,7 +56,7 @@ class Stack:
         )
 
 
-def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: EarlyProcesses) -> Stack:
+def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -> Stack:
     """Find out what the project is and which services it needs.
 
     `wanted` names services to start (with what they depend on); empty means all. Raises DevkitError.
@@ -71,7 +70,7 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
             )
     python = find_python(settings.root, options.python, settings.environ)
     # The guard of a run that was killed must not take the next run's processes for its own.
-    run = f"{paths.runtime.name}.{os.getpid()}-{time.time_ns()}"
+    run = f"{settings.paths.runtime.name}.{os.getpid()}-{time.time_ns()}"
     marks = {"PYTHONUNBUFFERED": "1", sessions.MARKER: run}
     own_environ, environ = {**settings.inherited, **marks}, {**settings.environ, **marks}
     on = _switched_on(settings, wanted)
@@ -87,9 +86,9 @@ def assemble(settings: Settings, paths: Paths, wanted: Sequence[str], early: Ear
     api = _find_api(settings) if "api" in on else None
     ports = Ports(options)
     asked = asked_for(settings)
-    facts = ask_facts(asker, celery, settled(asked.environ(), paths.data), options.timeout)
+    facts = ask_facts(asker, celery, settled(asked.environ(), settings.paths.data), options.timeout)
     choice = choose(facts, asked, ports.choose)
-    project = StackProject(settings, paths, python, celery, marks, choice.environ())
+    project = StackProject(settings, python, celery, marks, choice.environ())
 
     notes = []
     if "api" in on and not api:

@@ -9,7 +9,6 @@ from typing import Any
 from devkit.model.lines import line
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
-from devkit.settings.paths import Paths
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,6 @@ class StackProject:
     """
 
     settings: Settings
-    paths: Paths
     python: str
     celery: AppRef
     marks: Mapping[str, str]
@@ -44,7 +42,7 @@ class StackProject:
 
     def own_files(self, name: str) -> Path:
         """The folder under `.devkit/` where a service keeps its data; it is made here."""
-        folder = self.paths.data / name
+        folder = self.settings.paths.data / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -43,7 +43,7 @@ def rabbitmq_service(project: StackProject, name: str, url: str, port: Port) -> 
     if program is None:
         raise _not_installed(url)
     data = project.own_files("rabbitmq")
-    folder = _without_spaces(data, project.paths.runtime)
+    folder = _without_spaces(data, project.settings.paths.runtime)
     _write_configuration(folder, data, url, port.number)
     return Service(
         name=name,

@@ -40,7 +40,7 @@ class StackReporter(Reporter, Protocol):
 MakeReporter = Callable[[Sequence[str], Inbox], AbstractContextManager[StackReporter]]
 
 
-def run_stack(settings: Settings, paths: Paths, wanted: Sequence[str], make_reporter: MakeReporter) -> int:
+def run_stack(settings: Settings, wanted: Sequence[str], make_reporter: MakeReporter) -> int:
     """Assemble and run the stack until it is stopped; returns the exit code. Raises DevkitError before it starts.
 
     When this returns, every process that it started has ended, and their ports are free.
@@ -53,10 +53,10 @@ def run_stack(settings: Settings, paths: Paths, wanted: Sequence[str], make_repo
         if signal.getsignal(signum) == signal.SIG_DFL:
             signal.signal(signum, signal.default_int_handler)
     with ExitStack() as cleanup:
-        left = cleanup.enter_context(only_stack(settings.root, paths))
+        left = cleanup.enter_context(only_stack(settings))
         early = EarlyProcesses()
         cleanup.callback(early.close)
-        stack = assemble(settings, paths, wanted, early)
+        stack = assemble(settings, wanted, early)
         early.close(besides=[service.argv for service in stack.services])
         cleanup.callback(stack.ports.close)
         inbox: Inbox = SimpleQueue()
@@ -71,7 +71,7 @@ def run_stack(settings: Settings, paths: Paths, wanted: Sequence[str], make_repo
 
 
 def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: StackReporter) -> int:
-    paths = stack.project.paths
+    paths = stack.project.settings.paths
     guard = Guard(stack.run)
     processes = _Processes(early, guard, inbox, reporter, paths)
     supervisor = Supervisor(

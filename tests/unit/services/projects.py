@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from devkit.services.stack.project import StackProject
@@ -24,8 +25,7 @@ def project_in(
 ) -> StackProject:
     """A project whose Celery app is worker:app, as the services are told of it."""
     return StackProject(
-        settings=load(folder, {}, environ or {}),
-        paths=Paths(folder / ".devkit", folder / "run"),
+        settings=replace(load(folder, {}, environ or {}), paths=Paths(folder / ".devkit", folder / "run")),
         python=sys.executable,
         celery=AppRef(folder, "worker", "app"),
         marks={},

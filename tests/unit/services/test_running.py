@@ -142,7 +142,7 @@ def test_what_comes_is_waited_for_as_long_as_a_stack_runs(printed: Settings) -> 
         assert len(list(found.past(None))) == 4
         assert list(found.coming()) == []
 
-        with only_stack(printed.root, printed.paths):
+        with only_stack(printed):
             coming = iter(found.coming())
             with (printed.paths.logs / "redis.log").open("a") as log:
                 log.write("2026-01-01T00:00:04.000000Z more\n")

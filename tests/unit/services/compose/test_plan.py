@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def paths(folder: Path) -> Paths:
 def plan(
     folder: Path, request: ComposeRequest | None = None, environ: Mapping[str, str] | None = None, **flags: Any
 ) -> ComposePlan:
-    return make_plan(load(folder, flags, environ or {}), paths(folder), request or ComposeRequest())
+    return make_plan(replace(load(folder, flags, environ or {}), paths=paths(folder)), request or ComposeRequest())
 
 
 def test_nothing_asked_for(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from devkit.model.session import Session, Waiting
 from devkit.services.debug.containers import ProjectContainers
 from devkit.services.debug.find import PausedTasks
 from devkit.services.debug.paused import Paused
-from devkit.settings.load import load
+from devkit.settings.load import Settings, load
 from devkit.settings.paths import Paths
 
 TOKEN = "secret"  # noqa: S105 - of nothing
@@ -38,6 +39,10 @@ def in_container(**fields: Any) -> Session:
 
 def paused(**fields: Any) -> Paused:
     return Paused(session(**fields))
+
+
+def settings_in(folder: Path) -> Settings:
+    return replace(load(folder, {}, {"PATH": ""}), paths=paths_in(folder))
 
 
 def paths_in(folder: Path) -> Paths:
@@ -82,7 +87,7 @@ class ToldTasks(PausedTasks):
     """Those of a project without docker, and the plain ones that a test tells of: the machine's own are others'."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(load(folder, {}, {"PATH": ""}), paths_in(folder))
+        super().__init__(settings_in(folder))
         self.told_plain: list[Paused] = []
         self.looks = 0  # through all processes
 

@@ -7,7 +7,7 @@ import pytest
 from devkit.cli.debug.lists import breakpoint_line
 from devkit.errors import UsageError
 from devkit.services.debug.breakpoints import ProjectBreakpoints
-from tests.unit.services.debug.pauses import paths_in
+from tests.unit.services.debug.pauses import settings_in
 
 SOURCE = "from celery import Celery\napp = Celery()\n\n@app.task\ndef f():\n    pass\n"
 
@@ -15,7 +15,7 @@ SOURCE = "from celery import Celery\napp = Celery()\n\n@app.task\ndef f():\n    
 @pytest.fixture
 def breakpoints(tmp_path: Path) -> ProjectBreakpoints:
     (tmp_path / "tasks.py").write_text(SOURCE)
-    return ProjectBreakpoints(tmp_path, paths_in(tmp_path), tmp_path)
+    return ProjectBreakpoints(settings_in(tmp_path), tmp_path)
 
 
 def test_they_are_set_listed_and_cleared(breakpoints: ProjectBreakpoints, tmp_path: Path) -> None:

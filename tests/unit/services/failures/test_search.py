@@ -13,7 +13,6 @@ from devkit.errors import DevkitError, UsageError
 from devkit.services.failures.search import Failures, FindRoutes, UnreadableFailure, merged
 from devkit.services.reach.routes import Routes
 from devkit.settings.load import load
-from devkit.settings.paths import paths_for
 from devkit.store.failures import open_store
 from devkit.store.places import Places
 from tests.unit.cli.failures.failing import ID, NOW, failure
@@ -30,8 +29,7 @@ def make(tmp_path: Path) -> Callable[..., Failures]:
 
     def made(find_routes: FindRoutes | None = None, **flags: Any) -> Failures:
         environ = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(tmp_path / "runtime")}
-        settings = load(tmp_path, flags, environ)
-        return Failures(settings, paths_for(settings.root, settings.options.data_dir, environ), find_routes)
+        return Failures(load(tmp_path, flags, environ), find_routes)
 
     return made
 

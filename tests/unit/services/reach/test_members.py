@@ -82,7 +82,7 @@ def docker(tmp_path: Path) -> Path:
 def found_in(root: Path, docker: Path) -> tuple[Containers | None, bool]:
     """The stack, and whether docker was asked for it."""
     environ = {"PATH": str(docker.parent), "XDG_RUNTIME_DIR": str(docker.parent)}
-    found = find_stack(load(root, {}, environ), paths_for(root, ".devkit", environ))
+    found = find_stack(load(root, {}, environ))
     return found, docker.with_suffix(".asked").exists()
 
 
@@ -94,7 +94,7 @@ def test_docker_is_asked_only_where_a_compose_file_is(tmp_path: Path, docker: Pa
     (root / "compose.yml").write_text(COMPOSE)
     assert found_in(root, docker) == (None, True)
     docker.unlink()
-    assert find_stack(load(root, {}, {"PATH": ""}), paths_for(root, ".devkit", {})) is None
+    assert find_stack(load(root, {}, {"PATH": ""})) is None
 
 
 def test_docker_is_not_asked_while_a_stack_runs_here(tmp_path: Path, docker: Path) -> None:

@@ -44,11 +44,10 @@ def test_a_container_that_cannot_write_to_the_project_keeps_its_data_to_itself(
     monkeypatch.setattr(readiness, "in_container", lambda: True)
     notices: list[str] = []
 
-    settings, own = with_data(lambda: load(tmp_path, {}, {}), paths, notices.append)
+    own = with_data(lambda: replace(load(tmp_path, {}, {}), paths=paths), notices.append)().paths
 
     assert own == replace(paths, data=paths.runtime / "data")
     assert own.logs.is_dir()
-    assert settings().paths == own
     assert os.fspath(own.data) in notices[0]
 
 
@@ -56,4 +55,4 @@ def test_elsewhere_that_is_an_error(tmp_path: Path, paths: Paths, monkeypatch: p
     monkeypatch.setattr(readiness, "in_container", lambda: False)
 
     with pytest.raises(DevkitError, match="cannot write"):
-        with_data(lambda: load(tmp_path, {}, {}), paths, lambda text: None)
+        with_data(lambda: replace(load(tmp_path, {}, {}), paths=paths), lambda text: None)

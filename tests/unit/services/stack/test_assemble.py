@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -118,8 +119,9 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Up:
     ) -> Stack:
         (tmp_path / "pyproject.toml").write_text(extras)
         settings = load(tmp_path, flags or {}, {"PATH": str(tmp_path)})
+        settings = replace(settings, paths=Paths(tmp_path / ".devkit", tmp_path / "run"))
         early = Answers(FACTS | (facts or {}))
-        stack = assemble(settings, Paths(tmp_path / ".devkit", tmp_path / "run"), wanted, early)
+        stack = assemble(settings, wanted, early)
         stack.ports.close()
         return stack
 

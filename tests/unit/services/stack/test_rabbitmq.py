@@ -1,6 +1,7 @@
 """The embedded RabbitMQ's program, its surroundings, and the error where it is not installed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def service(root: Path, path: str, **environ: str) -> Service:
-    settings = load(root, {}, {"PATH": path, **environ})
-    project = StackProject(
-        settings, Paths(root / ".devkit", root / "run"), "python", AppRef(root, "tasks", "app"), {}, {}
-    )
+    settings = replace(load(root, {}, {"PATH": path, **environ}), paths=Paths(root / ".devkit", root / "run"))
+    project = StackProject(settings, "python", AppRef(root, "tasks", "app"), {}, {})
     return rabbitmq_service(project, "rabbitmq", URL, Port(7777, " (port 5672 is taken)"))
 
 
@@ -91,9 +90,8 @@ def test_a_folder_with_a_space_is_reached_without_one(program: Path, tmp_path: P
     root = tmp_path / "with a space"
     root.mkdir()
     settings = load(root, {}, {"PATH": str(program.parent)})
-    project = StackProject(
-        settings, Paths(root / ".devkit", tmp_path / "run"), "p", AppRef(root, "tasks", "app"), {}, {}
-    )
+    settings = replace(settings, paths=Paths(root / ".devkit", tmp_path / "run"))
+    project = StackProject(settings, "p", AppRef(root, "tasks", "app"), {}, {})
     for _ in range(2):  # the second start finds the way of the first
         made = rabbitmq_service(project, "rabbitmq", URL, Port(7777))
 
