@@ -1,10 +1,14 @@
 """How values and errors look to people: colour only on a terminal, tables as wide as it is."""
 
+import io
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from devkit.errors import DevkitError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -22,6 +26,15 @@ def say(text: str) -> None:
 def show(text: str) -> None:
     """Data: to stdout."""
     print(text, flush=True)  # noqa: T201 - the one place that prints to stdout
+
+
+def table_text(table: "Table", width: int) -> str:
+    """A table for standard output, nothing at the ends of its lines."""
+    from rich.console import Console
+
+    colour, target = wants_colour(sys.stdout), io.StringIO()
+    Console(file=target, force_terminal=colour, no_color=not colour, width=width, highlight=False).print(table)
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()).strip("\n")
 
 
 def error_text(error: DevkitError, *, colour: bool) -> str:

@@ -1,6 +1,5 @@
 """How paused tasks and breakpoints look in lists."""
 
-import io
 import json
 import shutil
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from devkit.cli.console import wants_colour
+from devkit.cli.console import table_text
 from devkit.cli.text import ago
 from devkit.model.breakpoint import Breakpoint
 from devkit.model.text import short_path
@@ -29,7 +28,6 @@ def paused_json(paused: "Sequence[Paused]") -> str:
 def paused_table(paused: "Sequence[Paused]") -> str:
     """One line a task."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -38,11 +36,7 @@ def paused_table(paused: "Sequence[Paused]") -> str:
         table.add_column(heading, no_wrap=True, justify="right" if heading in ("port", "since") else "left")
     for one in paused:
         table.add_row(*map(Text, _row(one)))
-    colour = wants_colour(sys.stdout)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
-    target = io.StringIO()
-    Console(file=target, force_terminal=colour, no_color=not colour, width=width, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()).strip("\n")
+    return table_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000)
 
 
 def _row(one: "Paused") -> tuple[str, ...]:

@@ -1,11 +1,10 @@
 """The table of services that `up` and `status` show."""
 
-import io
 import shutil
 import sys
 from collections.abc import Sequence
 
-from devkit.cli.console import wants_colour
+from devkit.cli.console import table_text
 from devkit.model.status import ServiceStatus
 
 STATE_STYLES = {"ready": "green", "failed": "bold red", "starting": "yellow", "reloading": "yellow", "stopped": "dim"}
@@ -14,7 +13,6 @@ STATE_STYLES = {"ready": "green", "failed": "bold red", "starting": "yellow", "r
 def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str:
     """The table of `up` and, with each service's state, of `status`."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -35,10 +33,7 @@ def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str
         table.add_column(heading, no_wrap=True)
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
-    colour = wants_colour(sys.stdout)
-    target = io.StringIO()
-    Console(file=target, force_terminal=colour, no_color=not colour, width=1000, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()).strip("\n")
+    return table_text(table, 1000)
 
 
 def _how(service: ServiceStatus) -> str:
