@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from devkit.cli.console import say, show
 from devkit.cli.stack.report import Report
@@ -9,6 +10,9 @@ from devkit.cli.stack.table import service_table
 from devkit.errors import DevkitError
 from devkit.settings.load import Settings
 from devkit.stack.messages import Taker
+
+if TYPE_CHECKING:
+    from devkit.services.compose.plan import ComposeRequest
 
 # An engine that has not answered by then is not waited for.
 PATIENCE_S = 1.0
@@ -34,26 +38,14 @@ def here(settings: Settings, services: Sequence[str], *, quiet: bool) -> int:
     return run_stack(settings, services, report)
 
 
-def in_containers(
-    settings: Settings,
-    services: tuple[str, ...],
-    profiles: tuple[str, ...],
-    scale: tuple[str, ...],
-    *,
-    build: bool,
-    detach: bool,
-) -> int:
+def in_containers(settings: Settings, request: "ComposeRequest") -> int:
     """Start the stack in containers, and show it until it is stopped; detached, only until all is ready."""
-    from devkit.services.compose.plan import ComposeRequest
     from devkit.services.compose.run import run_containers
 
-    request = ComposeRequest(services, profiles, scale, build, detach)
     code, rows = run_containers(
-        settings,
-        request,
-        lambda inbox: Report(settings.paths, [], inbox, quiet=detach),
+        settings, request, lambda inbox: Report(settings.paths, [], inbox, quiet=request.detach)
     )
-    if detach and code == 0:
+    if request.detach and code == 0:
         show(service_table(rows, with_state=False))
         say("devkit: all is ready; devkit logs -f shows its output, devkit down stops it")
     return code

@@ -49,11 +49,12 @@ def up(
     """
     from devkit.cli.stack import detached, starting
     from devkit.errors import UsageError
+    from devkit.services.compose.plan import ComposeRequest
 
     quiet = detached.inside()
     settings = given.settings(**flags)
     if docker:
-        return starting.in_containers(settings, service, profile, scale, build=build, detach=detach)
+        return starting.in_containers(settings, ComposeRequest(service, profile, scale, build, detach))
     for name, value in (("--scale", scale), ("--profile", profile), ("--build", build)):
         if value:
             raise UsageError(f"{name} is for a stack in containers", mend=[f"devkit up --docker {name} …"])

@@ -46,7 +46,7 @@ class ComposeRequest:
 
 @dataclass
 class ComposePlan:
-    """How compose is to be run; `close` gives back the ports that were chosen, once they are in use."""
+    """How compose is to be run; the `ports` that were chosen are to be given back once they are in use."""
 
     file: Path
     project: str
