@@ -1,7 +1,6 @@
 """`devkit debug TASK --ide`: what an editor needs to be told, and the task that is sent for it."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,22 +56,21 @@ def launch_entry(task: str, port: int) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, *entries: dict[str, Any]) -> bool:
-    """Only where there is none: it has comments, which are not to be lost. Returns whether the entries are in it."""
+def _write(path: Path, entry: dict[str, Any]) -> bool:
+    """Only where there is none: it has comments, which are not to be lost. Returns whether the entry is in it."""
     if path.exists():
-        return _has(path, entries)
+        return _has(path, entry)
     try:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"version": "0.2.0", "configurations": entries}, indent=4) + "\n")
+        path.write_text(json.dumps({"version": "0.2.0", "configurations": [entry]}, indent=4) + "\n")
     except OSError as error:
         raise DevkitError(f"{path} cannot be written: {error.strerror}", mend=["add the entry by hand"]) from None
     return True
 
 
-def _has(path: Path, entries: Sequence[dict[str, Any]]) -> bool:
+def _has(path: Path, entry: dict[str, Any]) -> bool:
     try:
-        known = json.loads(path.read_text())["configurations"]
-        return all(entry in known for entry in entries)
+        return entry in json.loads(path.read_text())["configurations"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +17,7 @@ from devkit.cli.console import error_text, say, show, wants_colour
 from devkit.cli.failures.since import moment
 from devkit.cli.replay import verdict
 from devkit.cli.replay.request import Request
-from devkit.cli.tasks.arguments import json_option
+from devkit.cli.tasks.arguments import arguments
 from devkit.cli.text import short_ids
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure, Unreadable
@@ -45,9 +45,10 @@ class Replaying:
         self._settings = settings
         self._request = request
         self._known = Failures(settings)
+        args, kwargs = arguments(request.args_json, request.kwargs_json)
         self._how = How(
-            args=_given("--args", request.args_json, list, "'[10, 2]'"),
-            kwargs=_given("--kwargs", request.kwargs_json, dict, "'{\"x\": 10}'"),
+            args=args,
+            kwargs=kwargs,
             live=request.live,
             pdb=request.pdb,
             breaks=request.breaks,
@@ -273,11 +274,6 @@ def _ctrl_c_for_pdb() -> Iterator[None]:
 
 def _leave(signum: int, _: object) -> None:
     raise SystemExit(128 + signum)
-
-
-def _given(option: str, text: str | None, kind: type, example: str) -> Any:
-    """The value of an option that is JSON; None without it."""
-    return None if text is None else json_option(option, text, kind, example)
 
 
 def _is_file(word: str) -> bool:

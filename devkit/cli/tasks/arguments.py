@@ -4,10 +4,19 @@ import json
 from typing import Any
 
 
-def json_option(option: str, text: str, kind: type, example: str) -> Any:
-    """The value of an option that is JSON. Raises UsageError for what is not, or not of that kind."""
+def arguments(args_json: str | None, kwargs_json: str | None) -> tuple[Any, Any]:
+    """The values of --args and --kwargs, None for what is not given. Raises UsageError."""
+    return (
+        _from_json("--args", args_json, list, "'[10, 2]'"),
+        _from_json("--kwargs", kwargs_json, dict, "'{\"x\": 10}'"),
+    )
+
+
+def _from_json(option: str, text: str | None, kind: type, example: str) -> Any:
     from devkit.errors import UsageError
 
+    if text is None:
+        return None
     wanted = "a JSON array" if kind is list else "a JSON object"
     try:
         value = json.loads(text)
@@ -16,11 +25,3 @@ def json_option(option: str, text: str, kind: type, example: str) -> Any:
     if not isinstance(value, kind):
         raise UsageError(f"{option} has to be {wanted}, not {text}", mend=[f"like {option} {example}"])
     return value
-
-
-def arguments(args_json: str, kwargs_json: str) -> tuple[Any, Any]:
-    """The values of --args and --kwargs. Raises UsageError."""
-    return (
-        json_option("--args", args_json, list, "'[10, 2]'"),
-        json_option("--kwargs", kwargs_json, dict, "'{\"x\": 10}'"),
-    )

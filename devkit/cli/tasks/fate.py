@@ -1,4 +1,4 @@
-"""What `run` and `debug --run` share: arguments of tasks as JSON, and what becomes of a task."""
+"""What becomes of a task, as `run` and `debug --run` tell it."""
 
 import json
 from typing import Any
