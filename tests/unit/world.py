@@ -77,6 +77,12 @@ class World(SimpleQueue[M], Generic[M]):
 class ReportingWorld(World[M]):
     """A world in which people are told what happens, too."""
 
+    def output(self, name: str, chunk: bytes) -> None:
+        pass
+
+    def ended(self, name: str) -> None:
+        pass
+
     def ready(self, name: str) -> None:
         self.note(f"{name} ready")
 

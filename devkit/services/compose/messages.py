@@ -69,8 +69,6 @@ class Engine(Protocol):
 
 
 class ContainersReporter(Reporter, Protocol):
-    """Hears of the containers' names once there are any, and keeps their output."""
+    """Hears of the containers' names once there are any."""
 
     def add(self, names: Sequence[str]) -> None: ...
-    def output(self, name: str, chunk: bytes) -> None: ...
-    def ended(self, name: str) -> None: ...

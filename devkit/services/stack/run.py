@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from devkit.model.loop import Signalled
@@ -30,14 +29,7 @@ PORTS_RELEASED_S = 5.0
 FIRST_POLL_S, POLL_GROWTH = 0.02, 0.02
 
 
-class StackReporter(Reporter, Protocol):
-    """Shows what happens and keeps the services' output."""
-
-    def output(self, name: str, chunk: bytes) -> None: ...
-    def ended(self, name: str) -> None: ...
-
-
-MakeReporter = Callable[[Sequence[str], Inbox], AbstractContextManager[StackReporter]]
+MakeReporter = Callable[[Sequence[str], Inbox], AbstractContextManager[Reporter]]
 
 
 def run_stack(settings: Settings, wanted: Sequence[str], make_reporter: MakeReporter) -> int:
@@ -70,7 +62,7 @@ def run_stack(settings: Settings, wanted: Sequence[str], make_reporter: MakeRepo
         return _supervise(stack, early, inbox, reporter)
 
 
-def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: StackReporter) -> int:
+def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: Reporter) -> int:
     paths = stack.project.settings.paths
     guard = Guard(stack.run)
     processes = _Processes(early, guard, inbox, reporter, paths)
@@ -99,9 +91,7 @@ def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: Stac
 class _Processes:
     """Starts services for the supervisor and turns what becomes of them into messages."""
 
-    def __init__(
-        self, early: EarlyProcesses, guard: Guard, inbox: Inbox, reporter: StackReporter, paths: Paths
-    ) -> None:
+    def __init__(self, early: EarlyProcesses, guard: Guard, inbox: Inbox, reporter: Reporter, paths: Paths) -> None:
         self._early = early
         self._guard = guard
         self._inbox = inbox

@@ -95,9 +95,3 @@ class World(ReportingWorld[Message]):
 
     def add(self, names: Sequence[str]) -> None:
         pass
-
-    def output(self, name: str, chunk: bytes) -> None:
-        pass
-
-    def ended(self, name: str) -> None:
-        pass
