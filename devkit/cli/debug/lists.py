@@ -33,9 +33,11 @@ def paused_table(paused: "Sequence[Paused]") -> str:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for heading in ("id", "task", "where", "host", "port", "since", "why"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading in ("port", "since") else "left")
+        # What may wrap gives way in a narrow terminal; the text that is in it is cut instead.
+        fixed, right = heading not in ("task", "where", "why"), heading in ("port", "since")
+        table.add_column(heading, no_wrap=fixed, justify="right" if right else "left")
     for one in paused:
-        table.add_row(*map(Text, _row(one)))
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in _row(one)))
     return table_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000)
 
 

@@ -70,6 +70,26 @@ def test_what_is_no_terminal_gets_the_whole_of_long_lines(monkeypatch: pytest.Mo
     assert max(map(len, paused_table([long]).splitlines())) <= 80
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_in_a_narrow_terminal_words_give_way_and_not_what_is_to_be_typed(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    one = paused(task="sample_app.tasks.divide", file="/shop/sample_app/tasks.py", host="shop-worker-2", why="x" * 40)
+
+    head, _, *rows = paused_table([one]).splitlines()
+
+    assert head.split() == ["id", "task", "where", "host", "port", "since", "why"]
+    (row,) = rows
+    assert [word for word in row.split() if word in ("4f1c22aa", "shop-worker-2", "6899", "1", "min")] == [
+        "4f1c22aa", "shop-worker-2", "6899", "1", "min",
+    ]  # fmt: skip
+    assert "sample_a" in row
+    assert len(row) <= width
+
+
 def test_what_looks_like_markup_is_text() -> None:
     assert "x='[red]'" in paused_table([paused(args="x='[red]'")])
 
