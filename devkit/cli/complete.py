@@ -1,15 +1,18 @@
 """Shell completion: what of the running stack, or of the settings, fits where the cursor is."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
 from devkit.cli.base import Globals
 from devkit.errors import DevkitError
-from devkit.model.status import StackStatus
+
+if TYPE_CHECKING:
+    from devkit.model.status import StackStatus
 
 
-def _running(ctx: click.Context) -> StackStatus | None:
+def _running(ctx: click.Context) -> "StackStatus | None":
     """The status of the project's running stack; None where none runs, or that cannot be told."""
     from devkit.stack.control import ask_status
 
