@@ -15,7 +15,7 @@ from ..model.embedded import AMQP, anothers_project
 VARIABLE = "DEVKIT_OURS"
 
 
-def anothers(app: Any) -> "dict[str, tuple[str, str]]":
+def anothers(app: Any) -> "dict[str, list[str]]":
     """The URLs, by what they are to the app, each with the folder of the project that it belongs to."""
     ours = json.loads(os.environ.get(VARIABLE) or "{}")
     if not ours:
@@ -25,7 +25,7 @@ def anothers(app: Any) -> "dict[str, tuple[str, str]]":
     for what, values in _addresses(app).items():
         for url in dict.fromkeys(url for value in values for url in _urls(value)):
             if not _is_settled(url, settled) and (project := anothers_project(url, ours["data"])):
-                found[what] = (url, project)
+                found[what] = [url, project]
     return found
 
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from devkit.containers.docker import LABEL, PATIENCE_S, Container, ask, containers
-from devkit.model.status import ServiceStatus, State
+from devkit.model.status import ServiceStatus
 from devkit.model.text import exit_in_words
+from devkit.model.wire import State
 
 ORDER = ("redis", "rabbitmq", "api", "worker", "flower", "beat")
 SCHEMES: Mapping[int, str] = {6379: "redis", 5672: "amqp", 5671: "amqps", 5432: "postgresql", 3306: "mysql"}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .wire import Json, Record
 
 SCHEMA = 1
 # What a field's type is in JSON.
@@ -30,7 +34,7 @@ class Frame:
     locals: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_wire(cls, data: dict[str, Any]) -> Frame:
+    def from_wire(cls, data: Json) -> Frame:
         """Raises KeyError or TypeError for what is none."""
         return cls(**{item.name: _typed(str(item.type), data[item.name]) for item in fields(cls)})
 
@@ -102,8 +106,17 @@ class Failure:
         del data["body"]
         return {"schema": SCHEMA, **data}
 
+    def to_record(self) -> Record:
+        """As JSON values, with the body."""
+        return {"failure": self.to_wire(), "body": None if self.body is None else b64encode(self.body).decode()}
+
     @classmethod
-    def from_wire(cls, data: dict[str, Any], body: bytes | None = None) -> Failure:
+    def from_record(cls, record: Record) -> Failure:
+        """Raises Unreadable."""
+        return cls.from_wire(record["failure"], None if record["body"] is None else b64decode(record["body"]))
+
+    @classmethod
+    def from_wire(cls, data: Json, body: bytes | None = None) -> Failure:
         """Raises Unreadable for what is no failure, or one that a later version wrote."""
         if not isinstance(data, dict) or type(data.get("schema")) is not int:
             raise Unreadable("it is no record of a failure")

@@ -3,12 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-# The types of the fields that are no text.
-KINDS = {
-    **dict.fromkeys(("line", "pid", "main_pid", "port"), (int,)),
-    **dict.fromkeys(("since", "paused_s"), (int, float)),
-    "pid_started": (int, float, type(None)),
-}
+from .shape import fields_fit
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,8 @@ class Session:
     def from_wire(cls, data: "dict[str, Any]") -> "Session":
         """Raises KeyError, TypeError or ValueError for what is not a session."""
         found = cls(**{field.name: data[field.name] for field in fields(cls)})
-        for field in fields(cls):
-            kinds = KINDS.get(field.name, (str,))
-            if type(getattr(found, field.name)) not in kinds:
-                raise TypeError(f"{field.name}: {getattr(found, field.name)!r}")
+        if not fields_fit(vars(found), cls):
+            raise TypeError(f"no session: {data}")
         if not 0 < found.pid < 1 << 31:
             raise ValueError(f"pid: {found.pid}")
         return found

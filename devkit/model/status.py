@@ -2,15 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.model.wire import Json, State
 
 # The variables that a stack gives to its services, and to devkit's other commands, whose environment no other enters.
 HANDED_OUT = frozenset(
     ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND")
 )
-State = Literal["starting", "ready", "reloading", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StackStatus:
     tasks: tuple[str, ...] = ()
     environ: dict[str, str] = field(default_factory=dict)
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_wire(self) -> Json:
         """As JSON values, for the control socket."""
         return asdict(self)
 

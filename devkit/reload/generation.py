@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, Unpack
+
+from devkit.model.wire import ZygoteOrder
 
 
 class Phase(Enum):
@@ -23,7 +25,7 @@ class ZygoteHandle(Protocol):
 
     pid: int
 
-    def order(self, **order: Any) -> None: ...
+    def order(self, **order: Unpack[ZygoteOrder]) -> None: ...
     def close(self) -> None: ...
     def kill(self) -> None: ...
     def kill_generation(self, pid: int) -> None: ...

@@ -2,12 +2,12 @@
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from devkit.errors import AnothersError, DevkitError, UsageError
 from devkit.model.loop import Clock, Signalled, decide
+from devkit.model.wire import Note
 from devkit.reload.book import Zygotes
 from devkit.reload.generation import Generation, Phase, ZygoteHandle
 from devkit.reload.messages import AllGone, Changed, Inbox, Message, Reinstalled, Told, ZygoteEnded
@@ -135,7 +135,7 @@ class Handover:
         number, spawned = self._next, self._program.spawn
         self._next += 1
         self._generations.append(Generation(number, zygote, spawned, changed, noticed_at))
-        zygote.order(start=number, become=spawned, **self._program.order(number))
+        zygote.order(start=number, become=spawned, program=self._program.order(number))
         if spawned:
             self._zygotes.renew()  # it imports what it can while the other one starts
         self._progress()
@@ -316,15 +316,15 @@ class Handover:
         if zygote is not self._zygotes.current and all(other.zygote is not zygote for other in self._generations):
             zygote.close()
 
-    def _told(self, generation: Generation, told: Mapping[str, Any]) -> None:
+    def _told(self, generation: Generation, told: Note) -> None:
         match told:
             case {"pid": pid}:
                 generation.pid = pid
-            case {"live": True, "sources": [*sources]}:
+            case {"live": True, "sources": sources}:
                 self._became_live(generation, sources)
             case {"failed": problem, "text": text}:
                 self._failed(generation, self._program.problem({**problem, "traceback": text}))
-            case {"draining": running, "tasks": [*tasks], "given_back": given_back}:
+            case {"draining": running, "tasks": tasks, "given_back": given_back}:
                 generation.running, generation.tasks, generation.given_back = running, tasks, given_back
                 self._news.heard(generation, self._generations)
                 if self._stopping and running:
@@ -332,16 +332,16 @@ class Handover:
                 self._progress()
             case {"done": True}:
                 self._done(generation)
-            case {"abandoned": [*tasks]}:
+            case {"abandoned": tasks}:
                 self._news.abandoned(generation, tasks, self._program.drain_s)
 
-    def _told_by_zygote(self, zygote: int, told: Mapping[str, Any]) -> None:
+    def _told_by_zygote(self, zygote: int, told: Note) -> None:
         match told:
             case {"exited": number, "code": code}:
                 for generation in self._of(zygote, number):
                     self._ended(generation, code)
                     self._close_if_unused(generation.zygote)
-            case {"installed": [*folders]}:
+            case {"installed": folders}:
                 self._watch.installed(folders)
             case {"unfit": _}:
                 self._cannot_fork(zygote)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 from devkit.model.loop import Signalled
+from devkit.model.wire import Note
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Told:
     """What a zygote, or one of its generations, told on the notify pipe (`devkit.agent.fork.zygote`)."""
 
     zygote: int
-    message: dict[str, Any]
+    message: Note
 
 
 @dataclass(frozen=True)

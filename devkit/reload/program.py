@@ -1,10 +1,11 @@
 """What generations are of, and whom their handover tells."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from devkit.errors import DevkitError
+from devkit.model.wire import ApiOrder, State, Trouble, WorkerOrder
 from devkit.reload.generation import ZygoteHandle
 
 
@@ -20,7 +21,7 @@ class Announcer(Protocol):
 
     def notice(self, text: str) -> None: ...
     def problem(self, error: DevkitError) -> None: ...
-    def progress(self, generation: int, state: str, note: str) -> None: ...
+    def progress(self, generation: int, state: State, note: str) -> None: ...
 
 
 @dataclass
@@ -32,8 +33,8 @@ class Program:
     """
 
     make_zygote: Callable[[], ZygoteHandle]
-    order: Callable[[int], Mapping[str, Any]]
-    problem: Callable[[Mapping[str, Any]], DevkitError]
+    order: Callable[[int], WorkerOrder | ApiOrder]
+    problem: Callable[[Trouble], DevkitError]
     resumes: bool
     drain_s: float
     spawn: bool = False

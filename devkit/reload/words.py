@@ -6,6 +6,7 @@ from pathlib import Path
 
 from devkit.errors import DevkitError
 from devkit.model.text import exit_in_words
+from devkit.model.wire import State
 from devkit.reload.generation import Generation, Phase
 from devkit.reload.program import Announcer
 
@@ -89,7 +90,7 @@ class News:
         """How all stands: `newest` is the number of the last one that was started."""
         live = next((one for one in generations if one.phase is Phase.LIVE), None)
         starting = next((one for one in generations if one.phase is Phase.STARTING), None)
-        state = "reloading" if starting and live else "starting" if starting else "ready" if live else "failed"
+        state: State = "reloading" if starting and live else "starting" if starting else "ready" if live else "failed"
         draining = [str(one.number) for one in generations if one.phase is Phase.LEAVING and one.running]
         if draining and not note:
             note = f"generation {' and '.join(draining)} still finishing"

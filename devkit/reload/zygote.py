@@ -8,13 +8,12 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Unpack
 
 from devkit.errors import DevkitError
 from devkit.model.lines import Lines, line, write
+from devkit.model.wire import NOTIFY_FD, Note, ZygoteOrder
 from devkit.reload.messages import AllGone, Inbox, Told, ZygoteEnded
-
-NOTIFY_FD = "DEVKIT_NOTIFY_FD"
 
 
 class ZygoteProcess:
@@ -45,7 +44,7 @@ class ZygoteProcess:
         Thread(target=self._listen, args=(told, inbox), name=f"zygote {self.pid}", daemon=True).start()
         Thread(target=self._wait, args=(inbox,), name=f"end of zygote {self.pid}", daemon=True).start()
 
-    def order(self, **order: Any) -> None:
+    def order(self, **order: Unpack[ZygoteOrder]) -> None:
         """Give an order (`devkit.agent.fork.zygote`); one that is gone says so by its end."""
         assert self._popen.stdin is not None
         with suppress(OSError, ValueError):
@@ -68,7 +67,7 @@ class ZygoteProcess:
             os.killpg(pid, signal.SIGKILL)
 
     def _listen(self, told: int, inbox: Inbox) -> None:
-        for message in Lines(partial(os.read, told)):
+        for message in Lines(partial(os.read, told), Note, bear=True):
             inbox.put(Told(self.pid, message))
         os.close(told)
         inbox.put(AllGone(self.pid))

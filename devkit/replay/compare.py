@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from devkit.model.failure import Failure, Frame
 from devkit.model.place import moved
 from devkit.model.text import one_line
+from devkit.model.wire import Outcome
 from devkit.replay.hide import hide_passwords
 
 Kind = Literal["same failure", "different failure", "passes now", "cannot replay"]
@@ -53,7 +54,7 @@ class Verdict:
     why: str
 
 
-def judge(failure: Failure, outcome: dict[str, Any]) -> Verdict:
+def judge(failure: Failure, outcome: Outcome) -> Verdict:
     """Compare the failure with the outcome of its replay; a retry counts as the exception that it is for."""
     task = failure.task.rpartition(".")[2]
     if outcome["state"] == "SUCCESS":
@@ -133,7 +134,7 @@ def _names(then: str, now: str) -> tuple[str, str]:
     return _last(then), _last(now)
 
 
-def _own(outcome: dict[str, Any]) -> Frame | None:
+def _own(outcome: Outcome) -> Frame | None:
     frames = [Frame.from_wire(frame) for frame in outcome.get("frames") or ()]
     return next((frame for frame in reversed(frames) if frame.own), None)
 

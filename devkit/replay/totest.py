@@ -9,12 +9,12 @@ import textwrap
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from devkit.errors import UsageError
 from devkit.model.failure import Failure
 from devkit.model.secret import MASK, is_secret
 from devkit.model.text import cells, one_line, printable
+from devkit.model.wire import CallSource, Outcome
 from devkit.replay import files
 from devkit.replay.case import masked_names
 from devkit.replay.code import STEP, WIDTH, laid_out, quoted
@@ -36,9 +36,7 @@ KNOWN = {
 ENDS = (*TIME_LIMITS, "WorkerLostError", "Terminated")
 
 
-def write_test(
-    literals: dict[str, Any], outcome: dict[str, Any], failure: Failure, path: Path, *, with_secrets: bool
-) -> None:
+def write_test(literals: CallSource, outcome: Outcome, failure: Failure, path: Path, *, with_secrets: bool) -> None:
     """Write the test. Raises UsageError where that is not possible, DevkitError where writing fails."""
     if (names := secrets(literals, failure)) and not with_secrets:
         raise UsageError(
@@ -53,7 +51,7 @@ def write_test(
     files.write(path, source(literals, outcome, failure))
 
 
-def source(literals: dict[str, Any], outcome: dict[str, Any], failure: Failure) -> str:
+def source(literals: CallSource, outcome: Outcome, failure: Failure) -> str:
     """The file's text. Raises UsageError where there is no test of that.
 
     Whatever is in a record, or comes from the project's process, becomes no code: names are names, values literals.
@@ -82,7 +80,7 @@ def source(literals: dict[str, Any], outcome: dict[str, Any], failure: Failure) 
     raise _no_code("the test would run more than the task")
 
 
-def secrets(literals: dict[str, Any], failure: Failure) -> list[str]:
+def secrets(literals: CallSource, failure: Failure) -> list[str]:
     """The names of arguments with real secrets in them."""
     given = [*zip(failure.names, literals["args"], strict=False), *literals["kwargs"].items()]
     return [
@@ -96,7 +94,7 @@ def secrets(literals: dict[str, Any], failure: Failure) -> list[str]:
 class _Test:
     """One test in the making; what its lines use is imported as they are made."""
 
-    def __init__(self, literals: dict[str, Any], outcome: dict[str, Any], failure: Failure) -> None:
+    def __init__(self, literals: CallSource, outcome: Outcome, failure: Failure) -> None:
         self._literals, self._outcome, self._failure = literals, outcome, failure
         self._ignored = outcome["state"] == "IGNORED"
         self._imports: set[str] = set()
@@ -127,11 +125,11 @@ class _Test:
     def _function(self) -> str:
         """The task, as code."""
         if self._is_importable():
-            return self._imported(self._literals["module"], self._literals["name"])
+            return self._imported(self._literals["module"], self._literals["name"] or "")
         return f"{self._app()}.tasks[{quoted(self._literals['task'])}]"
 
     def _is_importable(self) -> bool:
-        name = self._literals["name"]
+        name = self._literals["name"] or ""
         return bool(name) and is_dotted(self._literals["module"]) and is_dotted(name)
 
     def _loader(self) -> str:

@@ -1,10 +1,18 @@
 """What every service needs to know of the project, and how one that is a Python program is started; its ports."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from devkit.model.wire import AppPlace
+from devkit.settings.discover import AppRef
+
 AGENT = Path(__file__).parents[1] / "agent"
+
+
+def app_in(app: AppRef, env: Mapping[str, str]) -> AppPlace:
+    """The app, for a process that gets these variables besides its own."""
+    return {"module": app.module, "attribute": app.attribute, "cwd": str(app.folder), "env": dict(env)}
 
 
 def agent_argv(python: str, name: str, ahead: tuple[str, ...] = ()) -> tuple[str, ...]:

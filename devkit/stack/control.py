@@ -8,12 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Unpack
 
 from devkit.model.lines import Lines, line
 from devkit.model.peer import is_another_user, listen
 from devkit.model.private import connect
 from devkit.model.status import StackStatus
+from devkit.model.wire import ControlRequest, Json
 from devkit.stack.messages import Asked, Taker
 
 ANSWER_TIMEOUT_S = 5.0
@@ -45,15 +46,15 @@ class ControlServer:
         with suppress(OSError, ValueError, Empty), connection:
             if is_another_user(connection):
                 return
-            request = Lines(connection.recv, LONGEST_REQUEST).next()
+            request = Lines(connection.recv, Json, LONGEST_REQUEST).next()
             if request is None:
                 return
-            reply: SimpleQueue[dict[str, Any]] = SimpleQueue()
+            reply: SimpleQueue[Json] = SimpleQueue()
             self._inbox.put(Asked(request, reply))
             connection.sendall(line(reply.get(timeout=ANSWER_TIMEOUT_S)))
 
 
-def ask(path: Path, **request: Any) -> dict[str, Any] | None:
+def ask(path: Path, **request: Unpack[ControlRequest]) -> Json | None:
     """The running stack's answer to a request, or None where no stack answers.
 
     Raises DevkitError where it would be another user who answers.
@@ -61,7 +62,7 @@ def ask(path: Path, **request: Any) -> dict[str, Any] | None:
     try:
         with connect(path, ANSWER_TIMEOUT_S) as connection:
             connection.sendall(line(request))
-            return Lines(connection.recv).next()
+            return Lines(connection.recv, Json).next()
     except (OSError, ValueError):
         return None
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Protocol
 
 from devkit.model.loop import Signalled
-from devkit.model.status import State
+from devkit.model.wire import Json, State
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Exited:
 class Asked:
     """A request over the control socket; the answer goes into `reply`."""
 
-    request: dict[str, Any]
-    reply: "SimpleQueue[dict[str, Any]]"
+    request: Json
+    reply: "SimpleQueue[Json]"
 
 
 @dataclass(frozen=True)

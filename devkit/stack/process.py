@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any
 
 from devkit.errors import DevkitError
 from devkit.model.lines import Lines
+from devkit.model.wire import NOTIFY_FD, Note
 from devkit.stack import sessions
 
-NOTIFY_FD = "DEVKIT_NOTIFY_FD"
 CHUNK_BYTES = 65536
 # How long the end of a service may take after its main process ended: until its output is read and the rest of
 # its session is gone.
@@ -25,8 +24,7 @@ AFTERMATH_S = 2.0
 class Process:
     """A started process.
 
-    With `talks` its standard input takes one order (`say`), and a pipe whose number it finds in the environment
-    variable DEVKIT_NOTIFY_FD brings back one JSON object a line (`answer`).
+    With `talks` its standard input takes one order (`say`), and a notify pipe brings back what it tells (`answer`).
     """
 
     def __init__(
@@ -42,7 +40,7 @@ class Process:
         environ = dict(env)
         notify: int | None = None
         self._answers = -1
-        self._told = Lines(lambda size: os.read(self._answers, size))
+        self._told = Lines(lambda size: os.read(self._answers, size), Note, bear=True)
         self._reading = Lock()
         if talks:
             self._answers, notify = os.pipe()
@@ -87,7 +85,7 @@ class Process:
             with suppress(OSError):
                 self._popen.stdin.close()
 
-    def answer(self, timeout_s: float | None = None) -> dict[str, Any] | None:
+    def answer(self, timeout_s: float | None = None) -> Note | None:
         """The next thing that the process says on its notify pipe; None when it ended, or said nothing in time."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._reading:

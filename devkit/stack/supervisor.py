@@ -13,8 +13,9 @@ from typing import Protocol
 
 from devkit.errors import DevkitError
 from devkit.model.loop import Clock, Signalled, decide
-from devkit.model.status import ServiceStatus, State
+from devkit.model.status import ServiceStatus
 from devkit.model.text import exit_in_words
+from devkit.model.wire import Json, State
 from devkit.stack.messages import Asked, Exited, Inbox, Message, OutputLost, Progressed, Ready
 from devkit.stack.restarts import Restarts
 from devkit.stack.service import Finish, Service
@@ -101,7 +102,7 @@ class Supervisor:
         inbox: Inbox,
         reporter: Reporter,
         start_timeout_s: float,
-        answer: Callable[[Sequence[ServiceStatus]], dict[str, object]],
+        answer: Callable[[Sequence[ServiceStatus]], Json],
         clock: Clock = time.monotonic,
     ) -> None:
         """`spawn` starts a service's process and sees to its messages; `answer` makes the reply to a status
@@ -322,7 +323,7 @@ class Supervisor:
                 unit.deadline = None
                 unit.process.signal(signal.SIGKILL)
 
-    def _answer_to(self, request: Mapping[str, object]) -> dict[str, object]:
+    def _answer_to(self, request: Json) -> Json:
         match request:
             case {"ask": "status"}:
                 return self._answer(self.statuses())
@@ -334,7 +335,7 @@ class Supervisor:
             case _:
                 return {"error": "this stack runs another version of devkit: stop it with Ctrl-C or devkit down"}
 
-    def _restart(self, names: Sequence[str]) -> dict[str, object]:
+    def _restart(self, names: Sequence[str]) -> Json:
         for name in names:
             if name not in self._units:
                 return {"error": f"there is no service '{name}' in this stack"}

@@ -5,14 +5,15 @@ import importlib.util
 import signal
 from typing import Any
 
+from ...model.wire import AppFacts
 from ..ours import anothers
 from .load import Problem, load_app
 
 CONNECT_TIMEOUT_S = 2.0
 
 
-def describe(module: str, attribute: str) -> dict[str, Any]:
-    """The facts about the app, as JSON values. Raises Problem."""
+def describe(module: str, attribute: str) -> AppFacts:
+    """The facts about the app. Raises Problem."""
     app = load_app(module, attribute)
     import celery
 
@@ -21,9 +22,9 @@ def describe(module: str, attribute: str) -> dict[str, Any]:
     errors = broker_error(app), result_backend_error(app)
     return {
         "celery": celery.__version__,
-        "broker": ";".join(broker) if isinstance(broker, (list, tuple)) else broker,
+        "broker": ";".join(broker) if isinstance(broker, (list, tuple)) else str(broker),
         "broker_error": errors[0],
-        "result_backend": backend,
+        "result_backend": str(backend) if backend else None,
         "result_backend_error": errors[1],
         "anothers": anothers(app) if None in errors else {},
         "beat": bool(app.conf.beat_schedule),

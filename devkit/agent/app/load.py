@@ -6,18 +6,22 @@ import os
 import sys
 import traceback
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...model.own import is_own
+from ...model.wire import Trouble
 from .routes import take_routes
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 
 class Problem(Exception):  # noqa: N818 - devkit's side turns it into an error
     """The app cannot be used; `kind` and the details are for devkit's side to put into words."""
 
-    def __init__(self, kind: str, **details: Any) -> None:
+    def __init__(self, kind: str, **details: "Unpack[Trouble]") -> None:
         super().__init__(kind)
-        self.report = {"problem": kind, **details}
+        self.report: Trouble = {**details, "problem": kind}
 
 
 def import_attribute(module: str, attribute: str) -> Any:
@@ -54,7 +58,7 @@ def load_app(module: str, attribute: str) -> Any:
     return app
 
 
-def _own_frames(error: BaseException) -> dict[str, Any]:
+def _own_frames(error: BaseException) -> Trouble:
     """The error's traceback, cut to the frames of the project's own code (all of it, where there is none)."""
     whole = traceback.TracebackException.from_exception(error)
     others = [frame for frame in whole.stack if os.path.dirname(os.path.dirname(__file__)) not in frame.filename]

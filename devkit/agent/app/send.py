@@ -1,14 +1,11 @@
-"""Sends one task through the project's own Celery app and tells what becomes of it.
-
-Standard input brings the order as JSON, standard output takes one JSON object a line: "sent", then each new "state",
-then "done"; or a "problem".
-"""
+"""Sends one task through the project's own Celery app and tells what becomes of it."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
 from ...model.text import is_named
+from ...model.wire import SendNews, SendOrder, TaskEnd
 from ..structure import is_plain, name_of
 from ..tell.exceptions import in_short
 from ..tell.values import short
@@ -16,28 +13,29 @@ from .describe import broker_error, refuse_anothers, result_backend_error
 from .errand import take_order
 from .load import Problem, load_app
 
+Tell = Callable[[SendNews], None]
 POLL_S = 0.05
 NO_WORKER_AFTER_S = 2.0
 
 
 def main(_: list[str]) -> None:
     """Send what the order on standard input says."""
-    take_order(send)
+    take_order(SendOrder, send)
 
 
-def send(order: dict[str, Any], tell: Callable[..., None]) -> None:
+def send(order: SendOrder, tell: Tell) -> None:
     """Raises Problem for a task that does not exist, arguments that do not fit, a broker that is another project's or
     does not answer."""
     app = load_app(order["module"], order["attribute"])
     refuse_anothers(app)
     name = _full_name(app, order["task"])
     task = app.tasks[name]
-    options = {key: order[key] for key in ("queue", "task_id") if order[key]}
+    options = {key: value for key in ("queue", "task_id") if (value := order.get(key))}
     # Celery itself would go on trying for twenty seconds.
     if message := broker_error(app):
         raise Problem("not sent", what="broker", url=app.connection_for_write().as_uri(), message=message)
     if message := result_backend_error(app):
-        raise Problem("not sent", what="result backend", url=app.conf.result_backend, message=message)
+        raise Problem("not sent", what="result backend", url=str(app.conf.result_backend), message=message)
     try:
         result = task.apply_async(order["args"], order["kwargs"], retry=False, **options)
     except TypeError as error:
@@ -45,7 +43,7 @@ def send(order: dict[str, Any], tell: Callable[..., None]) -> None:
     except Exception as error:
         url, message = app.connection_for_write().as_uri(), str(error) or type(error).__name__
         raise Problem("not sent", what="broker", url=url, message=message) from error
-    tell(sent=result.id, task=name)
+    tell({"sent": result.id, "task": name})
     if order["wait"]:
         _follow(app, result, tell)
 
@@ -61,7 +59,7 @@ def _full_name(app: Any, asked: str) -> str:
     raise Problem("no task", matches=matches, names=names)
 
 
-def _follow(app: Any, result: Any, tell: Callable[..., None]) -> None:
+def _follow(app: Any, result: Any, tell: Tell) -> None:
     if app.conf.result_backend is None:
         raise Problem("no result backend")
     started = time.monotonic()
@@ -75,24 +73,23 @@ def _follow(app: Any, result: Any, tell: Callable[..., None]) -> None:
         found = meta.get("result")
         now = (meta["status"], found if is_plain(found) else short(found))  # an error is another object each time
         if now != last and meta["status"] not in ("PENDING", "STARTED"):
-            tell(state=meta["status"], info=found)
+            tell({"state": meta["status"], "info": found})
         last = now
         if meta["status"] == "PENDING" and not asked_for_worker and time.monotonic() - started > NO_WORKER_AFTER_S:
             asked_for_worker = True
             if not app.control.ping(timeout=1.0):
-                tell(no_worker=True)
+                tell({"no_worker": True})
         time.sleep(POLL_S)
     failed = meta["status"] != "SUCCESS"
     error, told = meta.get("result"), meta.get("traceback")
-    tell(
-        done={
-            "state": meta["status"],
-            "result": None if failed else error,
-            "exception": _said(error, told) if failed else None,
-            "traceback": told,
-            "runtime_s": round(time.monotonic() - started, 3),
-        }
+    end = TaskEnd(
+        state=meta["status"],
+        result=None if failed else error,
+        exception=_said(error, told) if failed else None,
+        traceback=None if told is None else str(told),
+        runtime_s=round(time.monotonic() - started, 3),
     )
+    tell({"done": end})
 
 
 def _said(error: Any, told: Any) -> "str | None":

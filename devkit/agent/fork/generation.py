@@ -3,11 +3,15 @@
 import gc
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ...model.wire import GenerationNews
 from ..app.load import Problem
-from ..wire import Notify, Orders
+from ..pipes import Notify, Orders
 from .preload import Preload, is_own
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 MANY = 20
 MESSAGE_CHARACTERS = 300
@@ -22,9 +26,9 @@ class ThisGeneration:
         self._notify = notify
         self._preload = preload
 
-    def tell(self, **message: Any) -> None:
+    def tell(self, **news: "Unpack[GenerationNews]") -> None:
         """Tell devkit something about this generation."""
-        self._notify.tell(generation=self.number, **message)
+        self._notify.tell(generation=self.number, **news)
 
     def imported(self) -> None:
         """The project is imported, and stays: no collection need look at that again, here or in a pool's children."""
@@ -38,10 +42,11 @@ class ThisGeneration:
 
     def failed(self, problem: Problem) -> None:
         """Its code cannot be used; ends the process."""
-        report = {key: value for key, value in problem.report.items() if key != "traceback"}
+        report = problem.report.copy()
+        text = report.pop("traceback", "")
         if "message" in report:
             report["message"] = report["message"][:MESSAGE_CHARACTERS]
-        self.tell(failed=report, text=problem.report.get("traceback", ""))
+        self.tell(failed=report, text=text)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)

@@ -1,8 +1,7 @@
 """Starts a service's Python program early: imports what it will need, then waits to hear what to run.
 
 Importing Celery or Flower takes most of a service's start, and none of it depends on the broker's address. So devkit
-starts these processes first and finds out about ports and brokers meanwhile. The line {"run": ...} on standard input
-ends the wait.
+starts these processes first and finds out about ports and brokers meanwhile. An order on standard input ends the wait.
 """
 
 import gc
@@ -12,9 +11,11 @@ import runpy
 import signal
 import sys
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
-from ..wire import Notify, Orders
+from ...model.lines import Lines
+from ...model.wire import LaunchOrder, Where
+from ..pipes import Notify
 
 
 def main(argv: "list[str]") -> None:
@@ -27,12 +28,12 @@ def main(argv: "list[str]") -> None:
         # The program itself will say what it misses; without redis-py kombu's error is not ImportError.
         with suppress(Exception):
             importlib.import_module(module)
-    order = Orders().next()
+    order = Lines(partial(os.read, 0), LaunchOrder).next()
     if order is not None:
         _run(notify, order)
 
 
-def enter(order: "dict[str, Any]") -> None:
+def enter(order: Where) -> None:
     """Take on the working directory, the import root and the environment that an order names."""
     os.chdir(order["cwd"])
     sys.path[0] = order["cwd"]
@@ -46,7 +47,7 @@ def without_input() -> None:
     os.close(nowhere)
 
 
-def _run(notify: Notify, order: "dict[str, Any]") -> None:
+def _run(notify: Notify, order: LaunchOrder) -> None:
     """Become the program: like `python -m MODULE ARGUMENTS`."""
     without_input()
     enter(order)

@@ -1,8 +1,8 @@
 """Lends forks of the zygote to `devkit replay`, which need to import nothing but the project's own code.
 
-Who connects to the socket, in a folder of this user's alone, sends one line of JSON, {"python", "cwd", "env", "argv"},
-and with it the file descriptors that are to become the fork's standard input, output and error, its orders and its
-answers. The answer is {"pid"}, and {"status"} once that has ended, as waitpid tells it; or the connection is closed.
+Who connects to the socket, in a folder of this user's alone, sends a LoanOrder, and with it the file descriptors that
+are to become the fork's standard input, output and error, its orders and its answers. The answer is LoanNews, first of
+its begin and then of its end; or the connection is closed.
 """
 
 import os
@@ -12,10 +12,10 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from typing import Any
 
 from ...model.lines import CHUNK, Lines, line
 from ...model.peer import is_another_user, listen
+from ...model.wire import LoanNews, LoanOrder
 
 FDS = 5
 PATIENCE_S = 1.0
@@ -31,7 +31,7 @@ class Loans:
         self.fd = self._socket.fileno()
         self._out: dict[int, socket.socket] = {}
 
-    def lend(self) -> "tuple[dict[str, Any], list[int]] | None":
+    def lend(self) -> "tuple[LoanOrder, list[int]] | None":
         """Answer one who asks: in the fork, returns what was sent; here, None."""
         connection, _ = self._socket.accept()
         fds: list[int] = []
@@ -40,17 +40,17 @@ class Loans:
             if is_another_user(connection):
                 raise ValueError("not for others")
             data, fds, _, _ = socket.recv_fds(connection, CHUNK, FDS)
-            lines = Lines(connection.recv)
+            lines = Lines(connection.recv, LoanOrder)
             lines.feed(data)
-            order = lines.next() or {}
-            if len(fds) != FDS or order["python"] != sys.executable:
+            order = lines.next()
+            if order is None or len(fds) != FDS or order["python"] != sys.executable:
                 raise ValueError("not for us")
             child = os.fork()
             if child == 0:
                 return order, fds
             self._out[child] = connection
-            connection.sendall(line({"pid": child}))
-        except (OSError, ValueError, KeyError, TypeError):
+            connection.sendall(line(LoanNews(pid=child)))
+        except (OSError, ValueError):
             connection.close()
         for fd in fds:
             os.close(fd)
@@ -65,11 +65,11 @@ class Loans:
         """A child of the zygote ended: whoever has borrowed it wants to know."""
         if connection := self._out.pop(pid, None):
             with suppress(OSError):
-                connection.sendall(line({"status": status}))
+                connection.sendall(line(LoanNews(status=status)))
             connection.close()
 
 
-def become(order: "dict[str, Any]", fds: "list[int]") -> None:
+def become(order: LoanOrder, fds: "list[int]") -> None:
     """Replay, in the fork, to its end: the zygote's own loop is not for its fork."""
     try:
         _replay(order, fds)
@@ -81,7 +81,7 @@ def become(order: "dict[str, Any]", fds: "list[int]") -> None:
         os._exit(1)
 
 
-def _replay(order: "dict[str, Any]", fds: "list[int]") -> None:
+def _replay(order: LoanOrder, fds: "list[int]") -> None:
     from ..replay import serve
 
     with suppress(OSError):

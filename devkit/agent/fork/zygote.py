@@ -4,10 +4,8 @@ A generation is one start of the worker or of the API with the code as it is now
 process, so it has only the project's own modules to import. This process stays single-threaded and never imports
 any of them.
 
-Orders on standard input: {"describe"}: facts about the Celery app, found out in a forked child; {"start": N}: fork
-generation N; {"tell": N, "order"}: pass an order on to a generation; {"learn"}: import what the last generation had
-to. When the orders end, as they do when devkit is killed, every generation finishes what it runs, and this process
-ends after them. A generation whose zygote is killed does the same.
+Orders come on standard input (`devkit.model.wire.ZygoteOrder`). When they end, as they do when devkit is killed, every
+generation finishes what it runs, and this process ends after them. A generation whose zygote is killed does the same.
 """
 
 import gc
@@ -19,13 +17,13 @@ import signal
 import sys
 from contextlib import suppress
 from functools import cache
-from typing import Any
 
 from ...model.lines import line, write
+from ...model.wire import ApiOrder, AppPlace, WorkerOrder, ZygoteOrder
 from ..app import bytecode
 from ..app.describe import describe
 from ..app.load import Problem
-from ..wire import Notify, Orders
+from ..pipes import Notify, Orders
 from .generation import ThisGeneration
 from .launch import enter, without_input
 from .loan import Loans, become
@@ -129,9 +127,9 @@ class Zygote:
         self._preload.done()
         return False
 
-    def _obey(self, order: "dict[str, Any]") -> None:
+    def _obey(self, order: ZygoteOrder) -> None:
         if "describe" in order:
-            self._describing = self._describe(order)
+            self._describing = self._describe(order["describe"])
         elif "start" in order:
             self._start(order)
         elif "tell" in order:
@@ -139,24 +137,24 @@ class Zygote:
         elif "learn" in order:
             self._preload.reload()
 
-    def _describe(self, order: "dict[str, Any]") -> int:
+    def _describe(self, app: AppPlace) -> int:
         """Fork a child that tells about the app; returns its pid."""
         child = os.fork()
         if child:
             return child
         self._become_child()
-        enter(order)
+        enter(app)
         # What the project prints on import it prints again when the service runs: once is enough.
         nowhere = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(nowhere, fd)
         try:
-            self._notify.tell(facts=describe(*order["describe"]))
+            self._notify.tell(facts=describe(app["module"], app["attribute"]))
         except Problem as problem:
-            self._notify.tell(facts=problem.report)
+            self._notify.tell(**problem.report)
         os._exit(0)
 
-    def _start(self, order: "dict[str, Any]") -> None:
+    def _start(self, order: ZygoteOrder) -> None:
         while self._import_next():
             pass
         number = order["start"]
@@ -165,7 +163,7 @@ class Zygote:
         if order["become"]:
             self._orders.fd = os.dup(0)  # its orders stay readable, but not as the program's input
             self._become_child()
-            self._become(order, self._orders)
+            self._become(number, order["program"], self._orders)
         if threads() > 1:
             self._notify.tell(unforkable=number, why=f"{threads()} threads run before any code of the project does")
             return
@@ -184,7 +182,7 @@ class Zygote:
             os.close(pipe)  # the end of a pipe is seen only when nobody holds it open
         os.close(ours)
         self._become_child()
-        self._become(order, Orders(theirs))
+        self._become(number, order["program"], Orders(theirs))
 
     def _lend(self, loans: Loans) -> None:
         """Fork for `devkit replay`, with the code as it is now."""
@@ -202,26 +200,26 @@ class Zygote:
         os.close(self._ended)
         os.close(self._wakeup)
 
-    def _become(self, order: "dict[str, Any]", orders: Orders) -> None:
+    def _become(self, number: int, program: "WorkerOrder | ApiOrder", orders: Orders) -> None:
         """Run the generation in this process, to its end."""
         without_input()
-        enter(order)
+        enter(program)
         # A new module is found although the folder's listing may be remembered.
-        sys.path_importer_cache.pop(order["cwd"], None)
+        sys.path_importer_cache.pop(program["cwd"], None)
         bytecode.distrust_recent()
-        generation = ThisGeneration(order["start"], self._notify, orders, self._preload)
+        generation = ThisGeneration(number, self._notify, orders, self._preload)
         generation.tell(pid=os.getpid())
         try:
-            program = importlib.import_module(f"{AGENT}.programs.{order['kind']}")
+            module = importlib.import_module(f"{AGENT}.programs.{program['kind']}")
         except ImportError as error:
             generation.failed(Problem(f"no {error.name}", python=sys.executable, message=str(error)))
-        program.run(generation, order)
+        module.run(generation, program)
         sys.exit(0)
 
     def _tell(self, number: int, order: str) -> None:
         if number in self._generations:
             with suppress(OSError):
-                write(self._generations[number][1], line({"order": order}))
+                write(self._generations[number][1], line(ZygoteOrder(order=order)))
 
     def _let_go(self) -> None:
         """Close what the generations listen to: each finishes what it runs and ends."""
@@ -242,7 +240,7 @@ class Zygote:
         code = os.waitstatus_to_exitcode(status)
         if pid == self._describing and code:
             # By a crash or by os._exit: devkit must not wait for an answer.
-            self._notify.tell(facts={"problem": "died", "code": code})
+            self._notify.tell(problem="died", code=code)
         for number, (child, pipe) in list(self._generations.items()):
             if child == pid:
                 del self._generations[number]

@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import Any
 
+from ...model.wire import ApiOrder
 from ..app.describe import refuse_anothers
 from ..app.load import Problem, import_attribute
 from ..fork.generation import ThisGeneration
@@ -23,7 +24,7 @@ CLOSE = (b"connection", b"close")
 uvicorn: Any = importlib.import_module("uvicorn")
 
 
-def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
+def run(generation: ThisGeneration, order: ApiOrder) -> None:
     """Import the application afresh and serve it until told to stop."""
     try:
         import_attribute(order["module"], order["attribute"])

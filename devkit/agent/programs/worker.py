@@ -16,6 +16,7 @@ import celery
 from celery import bootsteps, signals
 from celery.exceptions import WorkerShutdown
 
+from ...model.wire import WorkerOrder
 from ..app.describe import refuse_anothers
 from ..app.load import Problem, load_app
 from ..fork.generation import ThisGeneration
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ..debugger.install import Debugging
 
 
-def run(generation: ThisGeneration, order: "dict[str, Any]") -> None:
+def run(generation: ThisGeneration, order: WorkerOrder) -> None:
     """Import the app afresh and run the worker until it has been told to stop."""
     sys.argv = ["celery", *order["argv"]]
     celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported

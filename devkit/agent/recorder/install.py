@@ -48,7 +48,7 @@ class Recording(bootsteps.Step):  # type: ignore[misc]  # celery has no type hin
         super().__init__(worker, **options)
 
 
-def add_recorder(app: Any, root: str, folder: str, limits: "tuple[float, float, float]") -> None:
+def add_recorder(app: Any, root: str, folder: str, limits: "list[float]") -> None:
     """Have devkit's own worker record; its log, and a note for `devkit failures`, tell where.
 
     `limits` are the settings failures_count, failures_days and failures_mb.

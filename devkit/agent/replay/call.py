@@ -11,6 +11,7 @@ from typing import Any
 from kombu.serialization import loads, prepare_accept_content, registry
 
 from ...model.failure import Failure
+from ...model.wire import Mutated, ReplayAnswer
 from ..tell.equality import Unclear, same
 from ..tell.exceptions import message
 from ..tell.values import MASK, call_text, is_secret, positional, short
@@ -26,7 +27,7 @@ class Cannot(Exception):  # noqa: N818 - it says what is the matter
 
     def __init__(self, kind: str, why: str, *mend: str) -> None:
         super().__init__(kind)
-        self.report = {"cannot": {"kind": kind, "why": why, "mend": list(mend)}}
+        self.report: ReplayAnswer = {"cannot": {"kind": kind, "why": why, "mend": list(mend)}}
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def failed_at_the_call(failure: Failure) -> bool:
     return failure.exception == "TypeError" and failure.own_frame is None
 
 
-def mutated(call: Call) -> "list[dict[str, str]] | None":
+def mutated(call: Call) -> "list[Mutated] | None":
     """The arguments that the task has changed in place; None where that cannot be told."""
     try:
         before, after = _by_name(call, call.decode()), _by_name(call, (call.args, call.kwargs))
@@ -130,7 +131,7 @@ def mutated(call: Call) -> "list[dict[str, str]] | None":
     except Exception:  # the project's own serializer had a part in it
         return None
     told = [name for name in changed if _same(before, again, name)]
-    found = [{"name": name, "before": _shown(name, before), "after": _shown(name, after)} for name in told]
+    found = [Mutated(name=name, before=_shown(name, before), after=_shown(name, after)) for name in told]
     return found or (None if changed else [])
 
 

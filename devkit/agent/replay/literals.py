@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from celery.app.task import Task
 
+from ...model.wire import CallSource, Imported
 from ..structure import type_name
 from ..tell.values import positional
 from .call import Call, Cannot
@@ -114,7 +115,7 @@ def _moment(value: Any, imports: "set[str]") -> str:
     return repr(value)
 
 
-def argue(call: Call, place: "tuple[str, str]") -> "dict[str, Any]":
+def argue(call: Call, place: "tuple[str, str]") -> CallSource:
     """All that a test of this call has to write. Raises Cannot."""
     imports: set[str] = set()
 
@@ -131,17 +132,15 @@ def argue(call: Call, place: "tuple[str, str]") -> "dict[str, Any]":
     names = positional(call.task.run, len(call.args))
     labels = [*names, *(f"argument {number + 1}" for number in range(len(names), len(call.args)))]
     return {
-        "literals": {
-            "module": type(call.task).__module__,
-            "name": _name(call.task),
-            "app": list(place),
-            "task": call.task.name,
-            "bound": isinstance(inspect.getattr_static(type(call.task), "run", None), FunctionType),
-            "args": [written(label, value) for label, value in zip(labels, call.args)],  # noqa: B905 - Python 3.10
-            "kwargs": {name: written(name, value) for name, value in call.kwargs.items()},
-            "imports": sorted(imports),
-            "exception": _exception(call.failure.exception),
-        }
+        "module": type(call.task).__module__,
+        "name": _name(call.task),
+        "app": list(place),
+        "task": call.task.name,
+        "bound": isinstance(inspect.getattr_static(type(call.task), "run", None), FunctionType),
+        "args": [written(label, value) for label, value in zip(labels, call.args)],  # noqa: B905 - Python 3.10
+        "kwargs": {name: written(name, value) for name, value in call.kwargs.items()},
+        "imports": sorted(imports),
+        "exception": _exception(call.failure.exception),
     }
 
 
@@ -160,7 +159,7 @@ def _is(value: Any, task: Any) -> bool:
         return False
 
 
-def _exception(full_name: str) -> "dict[str, str] | None":
+def _exception(full_name: str) -> "Imported | None":
     """Where a test imports it from."""
     for module, name in _splits(full_name if "." in full_name else f"builtins.{full_name}"):
         found = _found(module, name)

@@ -4,6 +4,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...model.failure import Failure
+from ...model.wire import Requeued
 from ..app.describe import broker_error
 from .call import Cannot
 
@@ -15,7 +16,7 @@ NOT_SENT = {
 MOMENTS = ("expires", "eta")
 
 
-def resend(app: Any, failure: Failure, queue: "str | None") -> "dict[str, Any]":
+def resend(app: Any, failure: Failure, queue: "str | None") -> Requeued:
     """Send the message once more, to its queue or another one. Raises Cannot."""
     if failure.body is None:
         raise Cannot("no body", failure.missing or "its arguments were not kept")
@@ -37,7 +38,7 @@ def resend(app: Any, failure: Failure, queue: "str | None") -> "dict[str, Any]":
             )
     except Exception as error:
         raise Cannot("not sent", f"the broker did not take it: {str(error) or type(error).__name__}") from None
-    return {"sent": {"id": failure.id, "queue": queue or target["routing_key"]}}
+    return {"id": failure.id, "queue": str(queue or target["routing_key"])}
 
 
 def _target(app: Any, failure: Failure, queue: "str | None") -> "dict[str, Any]":

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import SoftTimeLimitExceeded, WorkerLostError
@@ -21,6 +21,7 @@ from celery.app import trace
 from celery.exceptions import Reject
 
 from ...model.text import worker_lost
+from ...model.wire import Outcome
 from ..calls import before_failures, cause, codes
 from ..structure import attributes, is_plain, of_error, type_name
 from ..tell.errors import describe, is_own, retold
@@ -29,6 +30,9 @@ from ..tell.values import short
 from .call import Call, Cannot, mutated
 from .literals import NoLiteral, literal
 from .sandbox import Sandbox, Waits
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 LONGEST_LITERAL = 20_000
 LEFT = "it was left in the debugger"
@@ -67,8 +71,8 @@ def limits(call: Call) -> "tuple[float | None, float | None]":
 
 def rerun(
     app: Any, call: Call, *, live: bool, soft: "float | None", post_mortem: bool = False, stepping: bool = False
-) -> "dict[str, Any]":
-    """The outcome, as JSON values. Raises Cannot, and KeyboardInterrupt."""
+) -> Outcome:
+    """The outcome. Raises Cannot, and KeyboardInterrupt."""
     text, request, process = call.text, call.request, os.getpid()
     sandbox, ending = Sandbox(app, request, live=live), _Ending(call.task, request["id"], post_mortem)
     with ExitStack() as stack:
@@ -119,7 +123,7 @@ class _Ending:
         self.started = 0.0
         self.runtime_s = 0.0
         self.exit_code = 0
-        self.outcome: dict[str, Any] = {}
+        self.outcome: Outcome = {}
         self.cannot: Cannot | None = None
         self._process = os.getpid()
         self._id = task_id
@@ -135,7 +139,7 @@ class _Ending:
 
     def _retold(self, error: BaseException, told: str) -> None:
         if self.outcome:
-            self.outcome = retold(self.outcome, error, told)
+            self.outcome = _outcome(**retold({**self.outcome}, error, told))
 
     def returned(self, traced: Any) -> None:
         """Celery is done with it."""
@@ -143,11 +147,11 @@ class _Ending:
         value, info = traced.retval, traced.info
         if issubclass(type(value), ExceptionInfo):
             if info is not None and info.state == "IGNORED":
-                self.outcome = _outcome("IGNORED", message=message(info.retval))
+                self.outcome = _outcome(state="IGNORED", message=message(info.retval))
             elif not self.outcome:  # it did not come as far as the task
                 self._failed(value.exception, "FAILURE")
         else:
-            self.outcome = _outcome("SUCCESS", result=short(value), result_literal=_literal(value))
+            self.outcome = _outcome(state="SUCCESS", result=short(value), result_literal=_literal(value))
 
     def left(self, error: BaseException) -> None:
         """It went through all that Celery does about errors."""
@@ -167,7 +171,7 @@ class _Ending:
         self.exit_code = _exit_code(error)
         ending = worker_lost(self.exit_code)
         shown = describe(error, os.getcwd(), self._package)["traceback"]
-        self.outcome = _outcome("FAILURE", exception=type_name(WorkerLostError), message=ending, traceback=shown)
+        self.outcome = _outcome(state="FAILURE", exception=type_name(WorkerLostError), message=ending, traceback=shown)
 
     def _ended(self) -> None:
         self.runtime_s = self.runtime_s or time.monotonic() - self.started
@@ -181,7 +185,7 @@ class _Ending:
         if issubclass(type(error), bdb.BdbQuit):
             self.cannot = Cannot("interrupted", LEFT)
             return
-        self.outcome = _outcome(state, **describe(error, os.getcwd(), self._package))
+        self.outcome = _outcome(state=state, **describe(error, os.getcwd(), self._package))
         if self._post_mortem and os.getpid() == self._process:
             from .stepping import post_mortem
 
@@ -191,8 +195,8 @@ class _Ending:
         return is_own(frame, os.getcwd(), self._package)
 
 
-def _outcome(state: str, **values: Any) -> "dict[str, Any]":
-    nothing: dict[str, Any] = {
+def _outcome(**values: "Unpack[Outcome]") -> Outcome:
+    nothing: Outcome = {
         "result": None,
         "result_literal": None,
         "exception": None,
@@ -200,7 +204,7 @@ def _outcome(state: str, **values: Any) -> "dict[str, Any]":
         "traceback": "",
         "frames": [],
     }
-    return {"state": state, **nothing, **values}
+    return {**nothing, **values}
 
 
 def _literal(value: Any) -> "str | None":

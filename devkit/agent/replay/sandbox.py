@@ -15,6 +15,7 @@ from celery.backends.base import BaseBackend, DisabledBackend
 from celery.states import PENDING
 from kombu.serialization import dumps
 
+from ...model.wire import SentTask
 from ..tell.messages import call_of, ids, name_of, queue_of, seconds_until, signatures
 from ..tell.values import short
 
@@ -32,7 +33,7 @@ class Sandbox:
     """What happens within it stays there; `sent` lists what the task would have sent."""
 
     def __init__(self, app: Any, request: "dict[str, Any]", *, live: bool) -> None:
-        self.sent: list[dict[str, Any]] = []
+        self.sent: list[SentTask] = []
         self.waits_for = ""
         self._app = app
         self._live = live
@@ -112,7 +113,7 @@ class Sandbox:
             {
                 "kind": self._kind(headers),
                 "task": name,
-                "id": headers["id"],
+                "id": str(headers["id"]),
                 "call": call_of(app, name, args, kwargs),
                 "queue": queue_of(app, options),
                 "eta": headers.get("eta"),
@@ -137,8 +138,10 @@ class Sandbox:
             self._note_other("errback", name, call_of(self._app, name, errback.get("args"), errback.get("kwargs")))
 
     def _note_other(self, kind: str, task: str, call: str) -> None:
-        nothing: dict[str, Any] = {"queue": None, "eta": None, "countdown": None, "then": [], "chord": None}
-        self.sent.append({"kind": kind, "task": task, "id": "", "call": call, **nothing})
+        self.sent.append({
+            "kind": kind, "task": task, "id": "", "call": call,
+            "queue": None, "eta": None, "countdown": None, "then": [], "chord": None,
+        })  # fmt: skip
 
     def _broadcast(self, original: Any) -> "Callable[..., Any]":
         def broadcast(control: Any, command: str, arguments: Any = None, *args: Any, **options: Any) -> Any:

@@ -4,7 +4,6 @@ Started once for an app, `replay MODULE ATTRIBUTE ORDERS_FD ANSWERS_FD`; orders 
 Standard input and output are the task's own, and those of a debugger that it stops in.
 """
 
-import base64
 import gc
 import mmap
 import os
@@ -19,6 +18,7 @@ from typing import Any
 
 from ...model.failure import Failure, Unreadable
 from ...model.lines import Lines, line, write
+from ...model.wire import ReplayAnswer, ReplayOrder, Trouble
 from ..app.bytecode import distrust_recent
 from ..app.describe import refuse_anothers
 from ..app.load import Problem, load_app
@@ -60,16 +60,16 @@ class Pipes:
 
     def __init__(self, orders: int, answers: int) -> None:
         self._orders, self._answers = orders, answers
-        self._lines = Lines(partial(os.read, orders))
+        self._lines = Lines(partial(os.read, orders), ReplayOrder)
         self.forking = False
         for fd in (orders, answers):
             os.set_inheritable(fd, False)
         os.register_at_fork(after_in_child=self._forked)
 
-    def order(self) -> "dict[str, Any] | None":
+    def order(self) -> "ReplayOrder | None":
         return self._lines.next()
 
-    def answer(self, message: "dict[str, Any]") -> None:
+    def answer(self, message: "ReplayAnswer | Trouble") -> None:
         write(self._answers, line(message))
 
     def fork(self) -> int:
@@ -100,21 +100,21 @@ class Replay:
         self._hostname = ""
         self._is_pool_process = False
 
-    def obey(self, order: "dict[str, Any]") -> None:
+    def obey(self, order: ReplayOrder) -> None:
         """Answer one order, here or in a process of its own."""
         try:
             if not order.get("fork"):
                 self._pipes.answer(self._do(order))
                 return
             if order["do"] == "run":
-                self._become_worker(order["failure"].get("worker") or "")
+                self._become_worker(str(order["record"]["failure"].get("worker") or ""))
             self._in_a_fork(order)
         except KeyboardInterrupt:
             from .run import leave
 
             leave(INTERRUPTED)
 
-    def _in_a_fork(self, order: "dict[str, Any]") -> None:
+    def _in_a_fork(self, order: ReplayOrder) -> None:
         answered = mmap.mmap(-1, 1)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -134,7 +134,7 @@ class Replay:
         if not answered[0]:
             self._pipes.answer({"died": status})
 
-    def _do(self, order: "dict[str, Any]") -> "dict[str, Any]":
+    def _do(self, order: ReplayOrder) -> "ReplayAnswer | Trouble":
         from .call import Cannot
 
         if order["do"] == "find":
@@ -146,9 +146,8 @@ class Replay:
                 refuse_anothers(self._app)
             if order["do"] == "broker":
                 return {"broker": self._app.connection_for_write().as_uri(include_password=True)}
-            body = order.get("body")
-            failure = Failure.from_wire(order["failure"], None if body is None else base64.b64decode(body))
-            answer: dict[str, Any] = getattr(self, f"_{order['do']}")(failure, order)
+            failure = Failure.from_record(order["record"])
+            answer: ReplayAnswer = getattr(self, f"_{order['do']}")(failure, order)
         except (Cannot, Problem) as refusal:
             return refusal.report
         except Unreadable as error:
@@ -158,13 +157,13 @@ class Replay:
             return Cannot("devkit", f"devkit failed: {type(error).__name__}: {error}").report
         return answer
 
-    def _rebuilt(self, failure: Failure, order: "dict[str, Any]") -> Any:
+    def _rebuilt(self, failure: Failure, order: ReplayOrder) -> Any:
         from .call import rebuild
 
         args, kwargs = order.get("args"), order.get("kwargs")
         return rebuild(self._app, failure, args=args, kwargs=kwargs, allow_pickle=bool(order.get("allow_pickle")))
 
-    def _run(self, failure: Failure, order: "dict[str, Any]") -> "dict[str, Any]":
+    def _run(self, failure: Failure, order: ReplayOrder) -> ReplayAnswer:
         from . import run
         from .call import check, failed_at_the_call
 
@@ -175,13 +174,13 @@ class Replay:
         if not self._is_pool_process:
             self._is_pool_process = True
             run.become_pool_process(self._app)
-        debugs = bool(order.get("pdb") or order.get("break"))
+        debugs = bool(order.get("pdb") or order.get("breaks"))
         soft, hard = (None, None) if debugs else run.limits(call)
         self._pipes.answer({"running": {"pid": os.getpid(), "soft": soft, "hard": hard}})
         with _interruptible():
             outcome = run.rerun(
                 self._app, call, live=bool(order.get("live")), soft=soft,
-                post_mortem=bool(order.get("pdb")), stepping=bool(order.get("break")),
+                post_mortem=bool(order.get("pdb")), stepping=bool(order.get("breaks")),
             )  # fmt: skip
             sys.stdout.flush()
             sys.stderr.flush()
@@ -194,22 +193,22 @@ class Replay:
             self._hostname = hostname or "celery@replay"
             run.become_worker(self._app, self._hostname)
 
-    def _check(self, failure: Failure, order: "dict[str, Any]") -> "dict[str, Any]":
+    def _check(self, failure: Failure, order: ReplayOrder) -> ReplayAnswer:
         from .call import check
 
         call = self._rebuilt(failure, order)
         check(call)
         return {"checked": call.text}
 
-    def _argue(self, failure: Failure, order: "dict[str, Any]") -> "dict[str, Any]":
+    def _argue(self, failure: Failure, order: ReplayOrder) -> ReplayAnswer:
         from .literals import argue
 
-        return argue(self._rebuilt(failure, order), self._place)
+        return {"literals": argue(self._rebuilt(failure, order), self._place)}
 
-    def _send(self, failure: Failure, order: "dict[str, Any]") -> "dict[str, Any]":
+    def _send(self, failure: Failure, order: ReplayOrder) -> ReplayAnswer:
         from .resend import resend
 
-        return resend(self._app, failure, order.get("queue"))
+        return {"sent": resend(self._app, failure, order.get("queue"))}
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ..app.load import Problem
 from .meta import PICKLED, UNREADABLE
 
 CHUNK = 1000
-CAN_LIST = ("Redis", "a database (SQLAlchemy)", "the file system")
+CAN_LIST = ["Redis", "a database (SQLAlchemy)", "the file system"]
 # These write a word's letters as they are: a result without the word need not be decoded.
 _PLAIN = ("json", "yaml", "msgpack", "pickle")
 _COMPRESSED = b"\x00celery-compressed"

@@ -1,11 +1,5 @@
-"""Finds failed tasks in the result backend of the project's Celery app, where nothing of devkit's recorded them.
+"""Finds failed tasks in the result backend of the project's Celery app, where nothing of devkit's recorded them."""
 
-Standard input brings the order as JSON, standard output takes one JSON object a line: the failures of a list with
-"read" now and then and "done" at the end; or the "ids" that begin as asked, and the "failure" if there is only one;
-or a "problem".
-"""
-
-import base64
 import heapq
 import time
 from collections import Counter
@@ -13,21 +7,23 @@ from collections.abc import Callable
 from typing import Any
 
 from ...model.text import is_named
+from ...model.wire import ResultsNews, ResultsOrder
 from ..app.describe import refuse_anothers
 from ..app.errand import take_order
 from ..app.load import Problem, load_app
 from .backends import BackendReader, Meta, down, reader_for
 from .meta import failed_at, failure_of, name_of, never_ran
 
+Tell = Callable[[ResultsNews], None]
 PROGRESS_EVERY_S = 0.2
 
 
 def main(arguments: "list[str]") -> None:
     """Answer the order on standard input about the app MODULE ATTRIBUTE."""
-    take_order(lambda order, tell: answer(load_app(*arguments), order, tell))
+    take_order(ResultsOrder, lambda order, tell: answer(load_app(*arguments), order, tell))
 
 
-def answer(app: Any, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:
+def answer(app: Any, order: ResultsOrder, tell: Tell) -> None:
     """Raises Problem."""
     refuse_anothers(app)
     reader = reader_for(app, order["allow_pickle"], _progress(tell))
@@ -37,9 +33,9 @@ def answer(app: Any, order: "dict[str, Any]", tell: "Callable[..., None]") -> No
         _find(app, reader, order["id"], tell)
 
 
-def _list(app: Any, reader: BackendReader, order: "dict[str, Any]", tell: "Callable[..., None]") -> None:
+def _list(app: Any, reader: BackendReader, order: ResultsOrder, tell: Tell) -> None:
     """The newest failures of this task, since then; not those that only show another task's."""
-    left_out = Counter({"never_ran": 0, "nameless": 0})
+    left_out: Counter[str] = Counter()
     try:
         newest = _newest(reader, order, left_out)
     except Problem:
@@ -48,10 +44,13 @@ def _list(app: Any, reader: BackendReader, order: "dict[str, Any]", tell: "Calla
         raise down(app, error) from error
     for meta in newest:
         _tell_failure(app, reader, meta, tell)
-    tell(done={"read": reader.read, "where": reader.where, "unreadable": reader.unreadable, **left_out})
+    tell({"done": {
+        "read": reader.read, "where": reader.where, "unreadable": reader.unreadable,
+        "never_ran": left_out["never_ran"], "nameless": left_out["nameless"],
+    }})  # fmt: skip
 
 
-def _newest(reader: BackendReader, order: "dict[str, Any]", left_out: "Counter[str]") -> "list[Meta]":
+def _newest(reader: BackendReader, order: ResultsOrder, left_out: "Counter[str]") -> "list[Meta]":
     task, since, limit = order["task"], order["since"], order["limit"]
     # The oldest first, so that it makes way: of a million results only those that are told are kept.
     newest: list[tuple[float, str, Meta]] = []
@@ -74,7 +73,7 @@ def _newest(reader: BackendReader, order: "dict[str, Any]", left_out: "Counter[s
     return [meta for _, _, meta in sorted(newest, key=lambda one: one[:2], reverse=True)]
 
 
-def _find(app: Any, reader: BackendReader, prefix: str, tell: "Callable[..., None]") -> None:
+def _find(app: Any, reader: BackendReader, prefix: str, tell: Tell) -> None:
     """The one of that id, or all whose id begins so."""
     try:
         whole = reader.one(prefix) if prefix else None
@@ -88,28 +87,27 @@ def _find(app: Any, reader: BackendReader, prefix: str, tell: "Callable[..., Non
         found = {}
     except Exception as error:
         raise down(app, error) from error
-    tell(ids=sorted(found), where=reader.where, unreadable=reader.unreadable)
+    tell({"ids": sorted(found), "where": reader.where, "unreadable": reader.unreadable})
     for meta in found.values() if len(found) == 1 else ():
         _tell_failure(app, reader, meta, tell)
 
 
-def _tell_failure(app: Any, reader: BackendReader, meta: Meta, tell: "Callable[..., None]") -> None:
+def _tell_failure(app: Any, reader: BackendReader, meta: Meta, tell: Tell) -> None:
     try:
         failure = failure_of(app, reader.backend, meta)
     except Exception:  # whoever wrote it, it was not Celery
         reader.unreadable += 1
         return
-    body = None if failure.body is None else base64.b64encode(failure.body).decode()
-    tell(failure=failure.to_wire(), body=body)
+    tell({"record": failure.to_record()})
 
 
-def _progress(tell: "Callable[..., None]") -> "Callable[[int, int | None], None]":
+def _progress(tell: Tell) -> "Callable[[int, int | None], None]":
     last = time.monotonic()
 
     def progress(read: int, of: "int | None") -> None:
         nonlocal last
         if time.monotonic() - last >= PROGRESS_EVERY_S:
             last = time.monotonic()
-            tell(read=read, of=of)
+            tell({"read": read, "of": of})
 
     return progress

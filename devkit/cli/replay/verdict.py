@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from devkit.cli.console import wants_colour
@@ -11,6 +11,7 @@ from devkit.cli.text import when
 from devkit.debug.render import Paint
 from devkit.model.failure import Failure
 from devkit.model.text import printable
+from devkit.model.wire import SentTask
 from devkit.services.replay.replayer import Replayed
 
 PLAIN_WIDTH = 120
@@ -73,7 +74,7 @@ def _tracebacks(replayed: Replayed) -> list[str]:
     return [printable(new.rstrip(), lines=True)] if new else []
 
 
-def _sent(one: Mapping[str, Any], *, live: bool) -> str:
+def _sent(one: SentTask, *, live: bool) -> str:
     """A task that it sent, or would have sent."""
     did = "sent" if live else "not sent"
     kind = "" if one["kind"] == "task" else f"{one['kind']}: "

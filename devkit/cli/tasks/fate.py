@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from devkit.model.wire import SendNews
+
 
 class Fate:
     """What becomes of a task that was sent, told as it happens."""
@@ -12,8 +14,8 @@ class Fate:
                                         "exception": None, "traceback": None, "runtime_s": None}  # fmt: skip
         self.done = False
 
-    def hear(self, news: dict[str, Any]) -> None:
-        """Take one of the news of `devkit.services.project.send.send`."""
+    def hear(self, news: SendNews) -> None:
+        """Take one of the news."""
         from devkit.cli.console import say
 
         if "sent" in news:

@@ -4,11 +4,12 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devkit.debug.events import DETACHED, Left, Lost, Refused
 from devkit.errors import DevkitError
 from devkit.model.editor import in_editor
+from devkit.model.wire import SendNews
 from devkit.services.debug.containers import GoneError
 from devkit.services.debug.find import PausedTasks
 from devkit.services.debug.paused import Paused
@@ -51,7 +52,7 @@ class DebugClient:
                 self.say(gone.what)
                 self.pause.is_over(chosen)
 
-    def attach_sent(self, sending: Sending, task: str, hear: Callable[[dict[str, Any]], None]) -> "Outcome | None":
+    def attach_sent(self, sending: Sending, task: str, hear: Callable[[SendNews], None]) -> "Outcome | None":
         """Attach each time that this very task pauses, until it ends or somebody leaves; None: it never did."""
         if self.pause.must_be_new():
             self.say("other tasks are paused, each in a process of its worker: devkit debug --list")

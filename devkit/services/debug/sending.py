@@ -7,6 +7,7 @@ from typing import Any
 
 from devkit.errors import DevkitError
 from devkit.model.breakpoint import Breakpoint
+from devkit.model.wire import SendNews
 from devkit.settings.load import Settings
 from devkit.store.breakpoints import Breakpoints
 
@@ -14,17 +15,15 @@ from devkit.store.breakpoints import Breakpoints
 class Sending:
     """A task under way: what becomes of it is told in the background. `sent` and `done`: so far as was told."""
 
-    def __init__(
-        self, task_id: str, news: Iterator[dict[str, Any]], at_end: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, task_id: str, news: Iterator[SendNews], at_end: Callable[[], object] = lambda: None) -> None:
         self.task_id = task_id
         self.sent = self.done = False
         self._at_end = at_end
-        self._news: SimpleQueue[dict[str, Any] | DevkitError | None] = SimpleQueue()
+        self._news: SimpleQueue[SendNews | DevkitError | None] = SimpleQueue()
         self._thread = Thread(target=self._follow, args=(news,), daemon=True)
         self._thread.start()
 
-    def news(self, timeout: float) -> Iterator[dict[str, Any]]:
+    def news(self, timeout: float) -> Iterator[SendNews]:
         """What arrives within that time. Raises the DevkitError for which it could not be sent."""
         try:
             item = self._news.get(timeout=timeout)
@@ -48,7 +47,7 @@ class Sending:
                 child.kill()
             self._thread.join()
 
-    def _follow(self, news: Iterator[dict[str, Any]]) -> None:
+    def _follow(self, news: Iterator[SendNews]) -> None:
         try:
             for item in news:
                 self._news.put(item)

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from devkit.errors import DevkitError
 from devkit.model.editor import in_editor
+from devkit.model.wire import SendNews
 from devkit.services.debug.find import PausedTasks
 from devkit.services.debug.named import LIKE_AN_ID, matching
 from devkit.services.debug.paused import Paused
@@ -65,7 +65,7 @@ class NextPause:
         containers.settle()
         return self._find(word) or found
 
-    def of_sent(self, sending: Sending, hear: Callable[[dict[str, Any]], None]) -> Paused | None:
+    def of_sent(self, sending: Sending, hear: Callable[[SendNews], None]) -> Paused | None:
         """The task that was sent; None when it has ended. `hear` takes its news. Raises DevkitError."""
 
         def look() -> list[Paused]:

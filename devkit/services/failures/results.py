@@ -2,13 +2,12 @@
 records, and what the app's result backend holds. That takes as long as importing the project does."""
 
 import signal
-from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure
+from devkit.model.wire import ResultsNews, ResultsOrder, ResultsRead, Trouble
 from devkit.services.commands import zygote_argv
 from devkit.services.project.broker import masked
 from devkit.services.project.errand import run_errand
@@ -60,16 +59,17 @@ class Asker:
             process.signal(signal.SIGKILL)
             process.wait()
         if facts["anothers"]:
-            raise problem_error({"problem": "another's", **facts}, target.app)
+            raise problem_error({"problem": "another's", "anothers": facts["anothers"]}, target.app)
         return choose(facts["broker"], facts["result_backend"], folder)
 
     def newest(self, task: str, since: float, limit: int, *, allow_pickle: bool, progress: Progress) -> Results:
         """The failures among the stored results. Raises DevkitError where these cannot be read."""
-        order = {"do": "list", "task": task, "since": since, "limit": limit, "allow_pickle": allow_pickle}
-        failures, done = [], {}
+        order: ResultsOrder = {"do": "list", "task": task, "since": since, "limit": limit, "allow_pickle": allow_pickle}
+        failures: list[Failure] = []
+        done = ResultsRead(read=0, where="", unreadable=0, never_ran=0, nameless=0)
         for news in self._ask_results(order):
-            if "failure" in news:
-                failures.append(_failure(news))
+            if "record" in news:
+                failures.append(Failure.from_record(news["record"]))
             elif "done" in news:
                 done = news["done"]
             elif "read" in news:
@@ -82,25 +82,18 @@ class Asker:
         for news in self._ask_results({"do": "find", "id": word, "allow_pickle": allow_pickle}):
             if "ids" in news:
                 ids, where = news["ids"], masked(news["where"])
-            elif "failure" in news:
-                found = _failure(news)
+            elif "record" in news:
+                found = Failure.from_record(news["record"])
         return ids, found, where
 
-    def _ask_results(self, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def _ask_results(self, order: ResultsOrder) -> Iterator[ResultsNews]:
         """What `devkit.agent.results.search` tells."""
-        target, app = self._target, self._target.app
-        argv = ["results", app.module, app.attribute]
-        return run_errand(
-            target, argv, order, lambda problem: _in_words(problem, app), doing=f"reading the results of {app}"
-        )
+        app = self._target.app
+        argv, doing = ["results", app.module, app.attribute], f"reading the results of {app}"
+        return run_errand(self._target, argv, order, ResultsNews, lambda problem: _in_words(problem, app), doing)
 
 
-def _failure(news: Mapping[str, Any]) -> Failure:
-    body = news["body"]
-    return Failure.from_wire(news["failure"], None if body is None else b64decode(body))
-
-
-def _in_words(problem: Mapping[str, Any], app: AppRef) -> DevkitError:
+def _in_words(problem: Trouble, app: AppRef) -> DevkitError:
     match problem["problem"]:
         case "no result backend":
             return DevkitError(f"{app} has no result backend", mend=["name one: --result-backend URL"])

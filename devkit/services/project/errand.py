@@ -2,23 +2,27 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from devkit.errors import DevkitError
 from devkit.model.lines import Lines, line
+from devkit.model.wire import ResultsOrder, SendOrder, Trouble
 from devkit.services.commands import AGENT
 from devkit.services.project.target import Target
+
+News = TypeVar("News", bound=Trouble)
 
 
 def run_errand(
     target: Target,
     argv: Sequence[str],
-    order: Mapping[str, Any],
-    in_words: Callable[[Mapping[str, Any]], DevkitError],
+    order: SendOrder | ResultsOrder,
+    kind: type[News],
+    in_words: Callable[[Trouble], DevkitError],
     doing: str,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[News]:
     """What the project's process tells (`devkit.agent.app.errand`), where `argv` names the module and its arguments.
 
     Raises what `in_words` makes of a problem, and DevkitError if the process fails at what it was `doing`.
@@ -35,10 +39,13 @@ def run_errand(
         process.stdin.write(line(order))
         process.stdin.close()
         try:
-            for news in Lines(partial(os.read, process.stdout.fileno())):
+            for news in Lines(partial(os.read, process.stdout.fileno()), kind):
                 if "problem" in news:
                     raise target.told(in_words(news), news["problem"])
                 yield news
+        except ValueError as error:
+            process.kill()
+            raise DevkitError(f"{doing} tells {error}") from None
         except BaseException:
             process.kill()
             raise

@@ -1,27 +1,26 @@
 """The facts about the project's Celery app, asked of the app itself in a zygote; and in words what is wrong there."""
 
-import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from devkit.errors import AnothersError, DevkitError, UsageError, did_you_mean
 from devkit.model.lines import line
 from devkit.model.text import exit_in_words
+from devkit.model.wire import AppFacts, ServiceOrder, Trouble
+from devkit.services.commands import app_in
 from devkit.services.project.broker import masked, program_name
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
 
 
-def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
+def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float) -> AppFacts:
     """What `devkit.agent.app.describe` finds; `process` is a zygote (`devkit.agent.fork.zygote`).
 
     `environ` are variables that the app is to see besides the process's own. Raises DevkitError when the app cannot
     be imported or does not answer.
     """
-    order = {"describe": [app.module, app.attribute], "cwd": os.fspath(app.folder), "env": dict(environ)}
-    process.say(line(order))
+    process.say(line(ServiceOrder(describe=app_in(app, environ))))
     answer = process.answer(timeout_s)
-    while answer is not None and "facts" not in answer:
+    while answer is not None and "facts" not in answer and "problem" not in answer:
         answer = process.answer(timeout_s)
     if answer is None and (words := process.last_words()) is not None:
         raise DevkitError(f"the process that is to tell about {app} ended at once", excerpt=words)
@@ -33,13 +32,12 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
                 "allow more: --timeout SECONDS",
             ],
         )
-    facts: dict[str, Any] = answer["facts"]
-    if "problem" in facts:
-        raise problem_error(facts, app)
-    return facts
+    if "problem" in answer:
+        raise problem_error(answer, app)
+    return answer["facts"]
 
 
-def problem_error(problem: Mapping[str, Any], app: AppRef) -> DevkitError:  # noqa: PLR0911 - one for each kind
+def problem_error(problem: Trouble, app: AppRef) -> DevkitError:  # noqa: PLR0911 - one for each kind
     """A `devkit.agent.app.load.Problem` in words."""
     match problem["problem"]:
         case "no celery" | "no uvicorn" as kind:

@@ -6,6 +6,7 @@ from typing import Any
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.model.place import traceback_here
 from devkit.model.text import ways_to_name
+from devkit.model.wire import SendNews, SendOrder, Trouble
 from devkit.services.project.broker import masked
 from devkit.services.project.errand import run_errand
 from devkit.services.project.facts import problem_error
@@ -23,26 +24,26 @@ def send(
     queue: str | None,
     wait: bool,
     task_id: str | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Send the task; yields what `devkit.agent.app.send` tells: {"sent", "task"}, {"state", "info"}…, {"done"}.
+) -> Iterator[SendNews]:
+    """Send the task; yields what `devkit.agent.app.send` tells.
 
     Raises UsageError for a task or arguments that do not exist or fit, DevkitError where it cannot be sent.
     """
     target = find_target(settings)
     app = target.app
-    order = {
+    order: SendOrder = {
         "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),
         "queue": queue, "wait": wait, "task_id": task_id,
     }  # fmt: skip
     for news in run_errand(
-        target, ["send"], order, lambda problem: _in_words(problem, task, app), doing=f"sending {task}"
+        target, ["send"], order, SendNews, lambda problem: _in_words(problem, task, app), doing=f"sending {task}"
     ):
         if (done := news.get("done")) and done["traceback"]:
             done["traceback"] = traceback_here(done["traceback"], str(settings.root))
         yield news
 
 
-def _in_words(problem: Mapping[str, Any], task: str, app: AppRef) -> DevkitError:
+def _in_words(problem: Trouble, task: str, app: AppRef) -> DevkitError:
     match problem["problem"]:
         case "no task":
             if matches := problem["matches"]:

@@ -1,9 +1,11 @@
 """The FastAPI application: what a generation of it runs, and the service that `devkit up` makes of `devkit api`."""
 
 import socket
-from typing import Any
+from collections.abc import Mapping
 
 from devkit.errors import DevkitError, UsageError
+from devkit.model.wire import ApiOrder
+from devkit.services.commands import app_in
 from devkit.services.ports import Ports
 from devkit.settings.discover import AppRef, find_fastapi, resolve_fastapi
 from devkit.settings.load import Settings
@@ -65,6 +67,6 @@ class ApiPlan:
             ) from error
         return f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{port}{note}"
 
-    def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]:  # noqa: ARG002
+    def order(self, settings: Settings, app: AppRef, env: Mapping[str, str], number: int) -> ApiOrder:  # noqa: ARG002
         """Which application to serve, and on which socket."""
-        return {"kind": "api", "socket": self._socket.fileno(), "grace_s": GRACE_S}
+        return {**app_in(app, env), "kind": "api", "socket": self._socket.fileno(), "grace_s": GRACE_S}

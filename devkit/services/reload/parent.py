@@ -1,13 +1,13 @@
 """Whoever started `devkit worker` or `devkit api`: the pipes on which it orders and is told."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Unpack
 
 from devkit.model.lines import Lines, line, write
-from devkit.reload.zygote import NOTIFY_FD
+from devkit.model.wire import NOTIFY_FD, Note, ServiceOrder, State
 
 
 class Parent:
@@ -23,20 +23,20 @@ class Parent:
     def __bool__(self) -> bool:
         return self._fd is not None
 
-    def orders(self) -> Iterator[dict[str, Any]]:
+    def orders(self) -> Iterator[ServiceOrder]:
         """The lines on standard input, until the one that says what to run."""
-        return iter(Lines(partial(os.read, 0)))
+        return iter(Lines(partial(os.read, 0), ServiceOrder))
 
-    def tell(self, message: Mapping[str, Any]) -> None:
+    def tell(self, **note: Unpack[Note]) -> None:
         """Answer, or tell what is new; one that is gone needs no answer."""
         if self._fd is not None:
             with suppress(OSError):
-                write(self._fd, line(message))
+                write(self._fd, line(note))
 
-    def progress(self, generation: int, state: str, note: str) -> None:
+    def progress(self, generation: int, state: State, note: str) -> None:
         """The first generation that is ready is what a start waits for."""
         if state == "ready" and not self._ready:
             self._ready = True
-            self.tell({"ready": True})
+            self.tell(ready=True)
         if self._ready:
-            self.tell({"progress": {"generation": generation, "state": state, "note": note}})
+            self.tell(progress={"generation": generation, "state": state, "note": note})

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Protocol
 
 from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
 from devkit.model.private import make_runtime
 from devkit.model.rdb import DEBUG_FOLDER
 from devkit.model.text import exit_in_words
+from devkit.model.wire import ApiOrder, ServiceOrder, State, WorkerOrder
 from devkit.reload.handover import Handover
 from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
 from devkit.reload.program import Program
@@ -44,7 +45,7 @@ class Plan(Protocol):
     def drain_s(self, options: Options) -> float: ...
     def find_app(self, settings: Settings) -> AppRef: ...
     def bind(self, settings: Settings, port: int | None) -> str: ...
-    def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]: ...
+    def order(self, settings: Settings, app: AppRef, env: Mapping[str, str], number: int) -> WorkerOrder | ApiOrder: ...
 
 
 def run_reloading(
@@ -95,9 +96,9 @@ class _Runner:
             if order is None:
                 zygote.close()
                 return 1
-            folder, module, attribute = order["app"]
-            self._app = AppRef(Path(folder), module, attribute)
-            self._late = settled(order["env"], self._settings.paths.data)
+            app = order["run"]
+            self._app = AppRef(Path(app["cwd"]), app["module"], app["attribute"])
+            self._late = settled(app["env"], self._settings.paths.data)
             port = order.get("port", port)
         else:
             self._app, self._late = self._find_out()
@@ -128,17 +129,17 @@ class _Runner:
         """What a supervisor's order would tell. Raises DevkitError."""
         return self._plan.find_app(self._settings), given_brokers(self._settings)[0]
 
-    def _await_order(self, zygote: ZygoteProcess) -> dict[str, Any] | None:
+    def _await_order(self, zygote: ZygoteProcess) -> ServiceOrder | None:
         """Pass questions about the app on to the zygote, until the order to run arrives."""
         for order in self._supervisor.orders():
             if "run" in order:
                 return order
-            zygote.order(**order)
+            zygote.order(describe=order["describe"])
             waiting: list[Message] = []
             while True:
                 match message := self._inbox.get():
-                    case Told(_, {"facts": facts}):
-                        self._supervisor.tell({"facts": facts})
+                    case Told(_, note) if "facts" in note or "problem" in note:
+                        self._supervisor.tell(**note)
                         break
                     case ZygoteEnded(_, code):
                         raise DevkitError(
@@ -169,18 +170,9 @@ class _Runner:
         settings, app = self._settings, self._app
         fork = settings.options.fork
 
-        def order(number: int) -> Mapping[str, Any]:
-            return {
-                "module": app.module,
-                "attribute": app.attribute,
-                "cwd": os.fspath(app.folder),
-                "env": self._late,
-                **self._plan.order(settings, app, number),
-            }
-
         return Program(
             make_zygote=make_zygote,
-            order=order,
+            order=lambda number: self._plan.order(settings, app, self._late, number),
             problem=lambda problem: problem_error(problem, app),
             resumes=self._plan.resumes,
             drain_s=self._plan.drain_s(settings.options),
@@ -218,7 +210,7 @@ class _Reporter:
         self._supervisor = supervisor
         self._ready_file = ready_file
 
-    def progress(self, generation: int, state: str, note: str) -> None:
+    def progress(self, generation: int, state: State, note: str) -> None:
         self._ready_file.show(there=state in ("ready", "reloading"))
         self._supervisor.progress(generation, state, note)
 

@@ -1,11 +1,12 @@
 """The Celery worker: what a generation of it runs, and the service that `devkit up` makes of `devkit worker`."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
 
 from devkit.errors import UsageError
+from devkit.model.wire import Keeping, WorkerOrder
+from devkit.services.commands import app_in
 from devkit.settings.discover import AppRef, find_celery, resolve_celery
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
@@ -54,12 +55,13 @@ class WorkerPlan:
         """Nothing to bind: a worker listens to nobody."""
         return ""
 
-    def order(self, settings: Settings, app: AppRef, number: int) -> dict[str, Any]:
+    def order(self, settings: Settings, app: AppRef, env: Mapping[str, str], number: int) -> WorkerOrder:
         """Which `celery worker` generation `number` is."""
         name, _, host = (_value(self._arguments, "-n", "--hostname") or "celery").partition("@")
         node = f"{name or 'celery'}.{number}@{host or '%h'}"
         quiet = ["-q"] if number > 1 else []  # the banner has been shown
         return {
+            **app_in(app, env),
             "kind": "worker",
             "argv": ["-A", str(app), *quiet, "worker", *worker_options(settings.options), *self._arguments, "-n", node],
             "debug": os.fspath(settings.paths.debug),
@@ -68,7 +70,7 @@ class WorkerPlan:
         }
 
 
-def failures_order(settings: Settings) -> dict[str, Any]:
+def failures_order(settings: Settings) -> Keeping:
     """How a worker keeps what fails: the folder for an app without a Redis, and how much."""
     options = settings.options
     limits = [options.failures_count, options.failures_days, options.failures_mb]

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from devkit.model.lines import Lines, line
 from devkit.model.private import connect
+from devkit.model.wire import LoanNews, LoanOrder
 from devkit.services.commands import AGENT
 from devkit.services.project.target import Target
 
@@ -35,8 +36,8 @@ class Lent:
     def __init__(self, connection: socket.socket) -> None:
         """Raises OSError, ValueError or KeyError where none is lent."""
         self._connection = connection
-        self._told = Lines(connection.recv)
-        self._pid: int = self._answer()["pid"]
+        self._told = Lines(connection.recv, LoanNews)
+        self._pid = self._answer()["pid"]
         self._code: int | None = None
 
     def wait(self) -> int:
@@ -60,12 +61,12 @@ class Lent:
         if self._code is None:
             try:
                 self._code = os.waitstatus_to_exitcode(self._answer()["status"])
-            except (ValueError, ConnectionError):
+            except (ValueError, KeyError, ConnectionError):
                 self._code = KILLED
             self._connection.close()
         return self._code
 
-    def _answer(self) -> dict[str, int]:
+    def _answer(self) -> LoanNews:
         if (answer := self._told.next()) is None:
             raise ValueError("nothing is lent")
         return answer
@@ -77,8 +78,7 @@ def borrow(loans: Path, target: Target, fds: Sequence[int]) -> Lent | None:
     None where none is lent. Raises DevkitError where another user would lend one.
     """
     argv = [target.app.module, target.app.attribute]
-    order = {"python": target.python, "cwd": os.fspath(target.app.folder), "env": target.environ, "argv": argv}
-    data = line(order)
+    data = line(LoanOrder(python=target.python, argv=argv, cwd=str(target.app.folder), env=target.environ))
     with ExitStack() as at_failure, suppress(OSError, ValueError, KeyError):
         connection = at_failure.enter_context(connect(loans, PATIENCE_S))
         sent = socket.send_fds(connection, [data], list(fds))

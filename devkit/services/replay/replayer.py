@@ -4,18 +4,18 @@ import os
 import select
 import signal
 import time
-from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure
 from devkit.model.lines import Lines, line, write
 from devkit.model.text import worker_lost
+from devkit.model.wire import CallSource, Json, Outcome, ReplayAnswer, ReplayOrder, Running
 from devkit.replay.compare import Verdict, judge
 from devkit.services.project.broker import masked
 from devkit.services.project.facts import problem_error
@@ -42,8 +42,8 @@ class CannotReplay(DevkitError):  # noqa: N818 - it says what cannot be done
 class How:
     """How a failure is to be replayed; `args` and `kwargs` take the place of its own."""
 
-    args: Sequence[Any] | None = None
-    kwargs: Mapping[str, Any] | None = None
+    args: list[object] | None = None
+    kwargs: Json | None = None
     live: bool = False
     pdb: bool = False
     breaks: bool = False
@@ -56,7 +56,7 @@ class Replayed:
 
     failure: Failure
     verdict: Verdict
-    outcome: dict[str, Any] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
     mend: tuple[str, ...] = ()
 
 
@@ -78,7 +78,7 @@ class Replayer:
         self._process: ReplayProcess = lent or start(target, fds)
         os.close(orders)
         os.close(answers)
-        self._told = Lines(partial(os.read, self._answers))
+        self._told = Lines(partial(os.read, self._answers), ReplayAnswer)
         self._ready = False
 
     def close(self) -> None:
@@ -91,9 +91,7 @@ class Replayer:
     def find(self, word: str, places: Sequence[str]) -> Failure | None:
         """The only failure in these stores whose id begins like this; None if another look is needed."""
         found = self._last({"do": "find", "word": word, "places": list(places)})["found"]
-        if not found:
-            return None
-        return Failure.from_wire(found["failure"], None if found["body"] is None else b64decode(found["body"]))
+        return Failure.from_record(found) if found else None
 
     @property
     def broker(self) -> str:
@@ -103,7 +101,7 @@ class Replayer:
     def run(self, failure: Failure, how: How, *, apart: bool = False) -> Replayed:
         """Run it again; `apart`: in a process of its own, as more follow. Raises CannotReplay if none can be."""
         try:
-            outcome = self._run(self._order("run", failure, how, fork=apart))
+            outcome = self._run({"do": "run", **_order(failure, how), "fork": apart})
         except CannotReplayThis as refused:
             return Replayed(failure, Verdict("cannot replay", refused.what), mend=refused.mend)
         return Replayed(failure, judge(failure, outcome), outcome)
@@ -111,61 +109,49 @@ class Replayer:
     def check(self, failure: Failure, how: How) -> Replayed:
         """Only look whether its arguments still fit the task."""
         try:
-            self._last(self._order("check", failure, how))
+            self._last({"do": "check", **_order(failure, how)})
         except CannotReplayThis as refused:
             return Replayed(failure, Verdict("cannot replay", refused.what), mend=refused.mend)
         return Replayed(failure, Verdict("passes now", "its arguments fit the task"))
 
-    def literals(self, failure: Failure, how: How) -> dict[str, Any]:
+    def literals(self, failure: Failure, how: How) -> CallSource:
         """The call as source text. Raises UsageError for arguments that cannot be written so, and CannotReplayThis."""
-        found: dict[str, Any] = self._last(self._order("argue", failure, how))["literals"]
-        return found
+        return self._last({"do": "argue", **_order(failure, how)})["literals"]
 
     def send(self, failure: Failure, how: How, queue: str | None) -> str:
         """Put it back for a worker to run; returns the queue. Raises CannotReplayThis."""
-        sent = self._last(self._order("send", failure, how, queue=queue))["sent"]
-        return str(sent["queue"])
+        return self._last({"do": "send", **_order(failure, how), "queue": queue})["sent"]["queue"]
 
-    def _order(self, do: str, failure: Failure, how: How, **more: Any) -> dict[str, Any]:
-        body = None if failure.body is None else b64encode(failure.body).decode()
-        return {
-            "do": do, "failure": failure.to_wire(), "body": body, "args": how.args, "kwargs": how.kwargs,
-            "live": how.live, "pdb": how.pdb, "break": how.breaks, "allow_pickle": how.allow_pickle,
-            "fork": False, "queue": None, **more,
-        }  # fmt: skip
-
-    def _run(self, order: dict[str, Any]) -> dict[str, Any]:
-        running: dict[str, Any] = {}
+    def _run(self, order: ReplayOrder) -> Outcome:
+        running: list[Running] = []
         try:
             return self._outcome(order, running)
         except BaseException as error:  # Ctrl-C, a save
             if running:
-                self._interrupt(running["pid"], heard=isinstance(error, KeyboardInterrupt) and not self.lent)
+                self._interrupt(running[0]["pid"], heard=isinstance(error, KeyboardInterrupt) and not self.lent)
             raise
 
-    def _outcome(self, order: dict[str, Any], running: dict[str, Any]) -> dict[str, Any]:
-        """What comes of it; `running` is what is told of it meanwhile."""
+    def _outcome(self, order: ReplayOrder, running: list[Running]) -> Outcome:
+        """What comes of it; into `running` goes what is told of it meanwhile."""
         began, give_up = time.monotonic(), None
         self._say(order)
         while True:
             try:
                 answer = self._next(give_up)
             except TimeoutError:
-                self._kill(running["pid"])
-                hard = running["hard"]
-                return _ended(TOO_LONG, f"TimeLimitExceeded({hard},)", time.monotonic() - began)
+                self._kill(running[0]["pid"])
+                return _ended(TOO_LONG, f"TimeLimitExceeded({running[0]['hard']},)", time.monotonic() - began)
             if answer is None:
                 return _ended(LOST, worker_lost(self._process.wait()), time.monotonic() - began)
             if "died" in answer:
                 code = os.waitstatus_to_exitcode(answer["died"])
                 return _ended(LOST, worker_lost(code), time.monotonic() - began)
             if "running" in answer:
-                running |= answer["running"]
-                began = time.monotonic()
-                give_up = began + running["hard"] if running["hard"] else None
+                running.append(answer["running"])
+                began, hard = time.monotonic(), answer["running"]["hard"]
+                give_up = began + hard if hard else None
             else:
-                outcome: dict[str, Any] = self._unrefused(answer)["outcome"]
-                return outcome
+                return self._unrefused(answer)["outcome"]
 
     def _kill(self, pid: int) -> None:
         """End the process of a task, and hear that it has died: no later order is to take that for its answer."""
@@ -189,14 +175,14 @@ class Replayer:
             while (answer := self._next(time.monotonic() + DIES_S)) and "died" not in answer:
                 pass  # what it answered in the last moment
 
-    def _last(self, order: dict[str, Any]) -> dict[str, Any]:
+    def _last(self, order: ReplayOrder) -> ReplayAnswer:
         self._say(order)
         answer = self._next()
         if answer is None:
             raise CannotReplayThis(f"its process ended ({worker_lost(self._process.wait())})")
         return self._unrefused(answer)
 
-    def _unrefused(self, answer: dict[str, Any]) -> dict[str, Any]:
+    def _unrefused(self, answer: ReplayAnswer) -> ReplayAnswer:
         if refused := answer.get("cannot"):
             if refused["kind"] == "no literal":
                 raise UsageError(refused["why"], mend=["save the case, and replay that: --save FILE"])
@@ -206,7 +192,7 @@ class Replayer:
             raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
         return answer
 
-    def _say(self, order: dict[str, Any]) -> None:
+    def _say(self, order: ReplayOrder) -> None:
         self._await_ready()
         # A process that has ended meanwhile is found out when it does not answer.
         with suppress(BrokenPipeError):
@@ -222,9 +208,9 @@ class Replayer:
         self._unrefused(answer)
         self._ready = True
 
-    def _next(self, give_up: float | None = None) -> dict[str, Any] | None:
-        """The next answer; None when the process has ended. Raises TimeoutError, Saved."""
-        while (answer := self._told.take()) is None:
+    def _next(self, give_up: float | None = None) -> ReplayAnswer | None:
+        """The next answer; None when the process has ended. Raises TimeoutError, Saved, CannotReplay."""
+        while (answer := self._taken()) is None:
             left = None if give_up is None else max(give_up - time.monotonic(), 0)
             readable = select.select([self._answers, *self._saves], [], [], left)[0]
             if not readable:
@@ -235,6 +221,12 @@ class Replayer:
                 return None
         return answer
 
+    def _taken(self) -> ReplayAnswer | None:
+        try:
+            return self._told.take()
+        except ValueError as error:
+            raise CannotReplay(f"its process tells {error}") from None
+
 
 class Saved(Exception):  # noqa: N818 - it says what happened
     """Code was saved while a task ran."""
@@ -244,7 +236,14 @@ class CannotReplayThis(CannotReplay):
     """This failure cannot be replayed, or not as asked; others may."""
 
 
-def _ended(exception: str, message: str, runtime_s: float) -> dict[str, Any]:
+def _order(failure: Failure, how: How) -> ReplayOrder:
+    return {
+        "record": failure.to_record(), "args": how.args, "kwargs": how.kwargs, "live": how.live, "pdb": how.pdb,
+        "breaks": how.breaks, "allow_pickle": how.allow_pickle,
+    }  # fmt: skip
+
+
+def _ended(exception: str, message: str, runtime_s: float) -> Outcome:
     """The outcome of a task whose process is gone: as the worker's main process would tell it."""
     return {
         "state": "FAILURE", "result": None, "result_literal": None, "exception": exception, "message": message,

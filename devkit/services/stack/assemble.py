@@ -2,12 +2,12 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import ServiceStatus, StackStatus
+from devkit.model.wire import AppFacts
 from devkit.services.ports import Ports
 from devkit.services.project.broker import Choice, asked_for, masked, settled
 from devkit.services.project.facts import ask_facts
@@ -39,7 +39,7 @@ class Stack:
 
     project: StackProject
     services: list[Service]
-    facts: Mapping[str, Any]
+    facts: AppFacts
     notes: list[str]
     ports: Ports
     run: str
@@ -98,7 +98,7 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
 
 
 def _services(
-    project: StackProject, facts: Mapping[str, Any], choice: Choice, ports: Ports, api: AppRef | None, on: set[str]
+    project: StackProject, facts: AppFacts, choice: Choice, ports: Ports, api: AppRef | None, on: set[str]
 ) -> list[Service]:
     """All services that the project can have: the broker first, which the others depend on."""
     broker = choice.broker or facts["broker"]

@@ -3,14 +3,14 @@
 A RabbitMQ that is asked for, that would be on this machine and does not answer, is embedded, too.
 """
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from devkit.errors import DevkitError
 from devkit.model.embedded import AMQP, address
+from devkit.model.wire import AppFacts
 from devkit.services.ports import USUAL_PORTS, Port
 from devkit.services.project.broker import Choice, is_local, masked, program_name
 from devkit.stack.ports import HOST, is_free
@@ -25,7 +25,7 @@ class ChoosePort(Protocol):
     def __call__(self, name: str, asked: int | None = None, wish: int | None = None) -> Port: ...
 
 
-def choose(facts: Mapping[str, Any], asked: Choice, port: ChoosePort) -> Choice:
+def choose(facts: AppFacts, asked: Choice, port: ChoosePort) -> Choice:
     """Decide from the app's facts (`devkit.agent.app.describe`), which tell what answered, and whose it is.
 
     `port` is called only if a port is needed. Raises DevkitError when a URL that was asked for does not answer.
@@ -62,7 +62,7 @@ def choose(facts: Mapping[str, Any], asked: Choice, port: ChoosePort) -> Choice:
     )
 
 
-def _anothers(facts: Mapping[str, Any], what: str) -> str:
+def _anothers(facts: AppFacts, what: str) -> str:
     """Why what answers is not meant: it is the one that devkit embedded for another project on this machine."""
     url, owner = facts["anothers"].get(what, ("", ""))
     return f"the embedded {program_name(url)} of {owner}" if owner else ""
@@ -92,7 +92,7 @@ def _embedded(own: str | None, port: int, database: int) -> str:
     return f"redis://{HOST}:{port}/{database}{query}"
 
 
-def _with_rabbitmq(facts: Mapping[str, Any], asked: Choice, port: ChoosePort) -> tuple[Choice, Port | None]:
+def _with_rabbitmq(facts: AppFacts, asked: Choice, port: ChoosePort) -> tuple[Choice, Port | None]:
     """What is asked for, with the address of the RabbitMQ that has to be started for it, if one has to."""
     url = asked.broker or ""
     parts = _rabbitmq(url)

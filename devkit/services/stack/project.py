@@ -1,12 +1,12 @@
 """What the services of one project have in common, and the orders that they are started with."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from devkit.model.lines import line
+from devkit.model.wire import LaunchOrder, ServiceOrder
+from devkit.services.commands import app_in
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 
@@ -49,12 +49,10 @@ class StackProject:
 
 def run_order(project: StackProject, module: str, argv: list[str]) -> bytes:
     """The line that tells a process started early to become `python -m MODULE ARGV`."""
-    return line(
-        {"run": True, "module": module, "argv": argv, "cwd": os.fspath(project.folder), "env": dict(project.late)}
-    )
+    return line(LaunchOrder(module=module, argv=argv, cwd=str(project.folder), env=dict(project.late)))
 
 
-def app_order(project: StackProject, app: AppRef, **more: Any) -> bytes:
+def app_order(project: StackProject, app: AppRef, port: int | None = None) -> bytes:
     """The line that tells a `devkit worker` or `devkit api` which app to run, and with which broker."""
-    folder = os.fspath(app.folder)
-    return line({"run": True, "app": [folder, app.module, app.attribute], "env": dict(project.late), **more})
+    order: ServiceOrder = {"run": app_in(app, project.late)}
+    return line(order if port is None else {**order, "port": port})

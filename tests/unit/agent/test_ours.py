@@ -43,7 +43,7 @@ def test_broker_and_result_backend(ours: Ours, url: str) -> None:
     ours()
     both = app(broker_url=f"{url}/0", result_backend=f"{url}/1")
 
-    assert anothers(both) == {"broker": (f"{url}/0", "/theirs"), "result backend": (f"{url}/1", "/theirs")}
+    assert anothers(both) == {"broker": [f"{url}/0", "/theirs"], "result backend": [f"{url}/1", "/theirs"]}
     assert anothers(app(broker_url="memory://", result_backend=f"{url}/1")).keys() == {"result backend"}
     assert anothers(app(broker_url="memory://", result_backend="rpc://")) == {}
 
@@ -52,7 +52,7 @@ def test_broker_and_result_backend(ours: Ours, url: str) -> None:
 def test_whichever_way_the_broker_is_named_and_if_it_is_one_of_several(ours: Ours, url: str, name: str) -> None:
     ours()
     for value in (url, ["memory://", url], f"memory://;{url}"):
-        assert anothers(app(**{"broker_url": "memory://", name: value})) == {"broker": (url, "/theirs")}
+        assert anothers(app(**{"broker_url": "memory://", name: value})) == {"broker": [url, "/theirs"]}
 
 
 def test_ones_own(ours: Ours, url: str) -> None:
@@ -74,7 +74,7 @@ def test_without_a_port_no_rabbitmq_in_particular_is_asked_for(ours: Ours, monke
         monkeypatch.setitem(USUAL_PORTS, "amqp", port)
         ours("amqp://localhost//", f"amqp://localhost:{port}//")
 
-        assert anothers(app(broker_url="amqp://localhost//")) == {"broker": ("amqp://localhost//", "/theirs")}
+        assert anothers(app(broker_url="amqp://localhost//")) == {"broker": ["amqp://localhost//", "/theirs"]}
         assert anothers(app(broker_url=f"amqp://localhost:{port}//")) == {}
 
 

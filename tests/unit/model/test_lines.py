@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from devkit.model.lines import CHUNK, Lines, line, write
+from devkit.model.wire import Json, LoanNews
 
 
 def arriving(*pieces: bytes) -> "Callable[[int], bytes]":
@@ -42,19 +43,19 @@ def pipe() -> Iterator[tuple[int, int]]:
     ],
 )
 def test_lines_in_any_pieces(pieces: list[bytes]) -> None:
-    assert list(Lines(arriving(*pieces))) == [{"n": 1}, {"n": 2}]
+    assert list(Lines(arriving(*pieces), Json)) == [{"n": 1}, {"n": 2}]
 
 
 @pytest.mark.parametrize("pieces", [[], [b'{"n": 1}'], [b'{"n": ']])
 def test_at_the_end_there_is_no_more(pieces: list[bytes]) -> None:
-    lines = Lines(arriving(*pieces))
+    lines = Lines(arriving(*pieces), Json)
 
     assert lines.next() is None
     assert lines.next() is None
 
 
 def test_what_has_arrived_is_taken_without_waiting() -> None:
-    lines = Lines(arriving(b'{"n": 2}\n{"n"', b": 3}\n"))
+    lines = Lines(arriving(b'{"n": 2}\n{"n"', b": 3}\n"), Json)
     lines.feed(b'{"n": 1}\n')
 
     assert (lines.take(), lines.take()) == ({"n": 1}, None)
@@ -83,11 +84,25 @@ def test_what_has_arrived_is_taken_without_waiting() -> None:
     ],
 )
 def test_what_is_no_object_is_said_and_the_next_line_can_be_read(wrong: bytes) -> None:
-    lines = Lines(arriving(wrong + b'{"n": 1}\n'))
+    lines = Lines(arriving(wrong + b'{"n": 1}\n'), Json)
 
     with pytest.raises(ValueError):  # noqa: PT011 - json has words of its own
         lines.next()
     assert lines.next() == {"n": 1}
+
+
+def test_an_object_of_another_kind_is_said_too() -> None:
+    lines = Lines(arriving(b'{"pid": "1"}\n{"pid": 1}\n'), LoanNews)
+
+    with pytest.raises(ValueError, match="what is no LoanNews"):
+        lines.next()
+    assert lines.next() == {"pid": 1}
+
+
+def test_whoever_bears_others_passes_over_them() -> None:
+    lines = Lines(arriving(b'{"pid": "1"}\nprinted\n[1]\n{"pid": 1}\n{"pid": nu'), LoanNews, bear=True)
+
+    assert list(lines) == [{"pid": 1}]
 
 
 @pytest.mark.parametrize("more", [b"", b"\n"], ids=["without an end", "whole"])
@@ -100,16 +115,16 @@ def test_a_line_that_is_too_long_is_not_kept(more: bytes) -> None:
         return b"x" * (size - len(more)) + more if received < 100 * CHUNK else b""
 
     with pytest.raises(ValueError, match="more than 1000 bytes"):
-        Lines(receive, longest=1000).next()
+        Lines(receive, Json, longest=1000).next()
     assert received == CHUNK
 
 
 def test_the_longest_line() -> None:
     told = line({"x": "y"})
 
-    assert Lines(arriving(told), longest=len(told) - 1).next() == {"x": "y"}
+    assert Lines(arriving(told), Json, longest=len(told) - 1).next() == {"x": "y"}
     with pytest.raises(ValueError, match="more than"):
-        Lines(arriving(told), longest=len(told) - 2).next()
+        Lines(arriving(told), Json, longest=len(told) - 2).next()
 
 
 MESSAGE: dict[str, Any] = {"text": "ž\n\u2028\ud800 🙂", "n": [1.5, None, True], "": {}}
@@ -119,7 +134,7 @@ def test_what_is_written_arrives(pipe: tuple[int, int]) -> None:
     write(pipe[1], line(MESSAGE))
     os.close(pipe[1])
 
-    lines = Lines(partial(os.read, pipe[0]))
+    lines = Lines(partial(os.read, pipe[0]), Json)
     assert lines.next() == MESSAGE
     assert lines.next() is None
 
@@ -142,7 +157,7 @@ def test_what_is_larger_than_a_pipe_is_written_whole(pipe: tuple[int, int], bloc
     writing = Thread(target=write, args=(pipe[1], line(message)), daemon=True)
     writing.start()
 
-    assert Lines(partial(os.read, pipe[0])).next() == message
+    assert Lines(partial(os.read, pipe[0]), Json).next() == message
     writing.join()
 
 
@@ -151,7 +166,7 @@ def test_a_socket_that_times_out_says_so() -> None:
     with ours, theirs:
         ours.settimeout(0.01)
         theirs.sendall(b'{"n": ')
-        lines = Lines(ours.recv)
+        lines = Lines(ours.recv, Json)
         with pytest.raises(TimeoutError):
             lines.next()
         theirs.sendall(b"1}\n")

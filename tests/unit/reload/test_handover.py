@@ -50,7 +50,7 @@ def test_what_a_generation_is_to_do_is_in_its_order() -> None:
 
     world.run()
 
-    assert orders[0] == {"start": 1, "become": False, "module": "shop", "number": 1}
+    assert orders[0] == {"start": 1, "become": False, "program": world.program.order(1)}
 
 
 # --- a change ---

@@ -1,14 +1,15 @@
 """The world of a handover: its zygotes, its reporter and its watch, too."""
 
 import signal
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Unpack, cast
 
 from devkit.errors import DevkitError
 from devkit.model.loop import Signalled
+from devkit.model.wire import ApiOrder, GenerationNews, Note, Trouble, ZygoteOrder
 from devkit.reload.handover import Handover
 from devkit.reload.messages import AllGone, Changed, Message, Reinstalled, Told, ZygoteEnded
 from devkit.reload.program import Program
@@ -71,7 +72,7 @@ class Fork:
             return None
         if self.code.fails:
             self.ends(self.code.takes, 1)
-            report = {"problem": "raises", "message": self.code.fails}
+            report: Trouble = {"problem": "raises", "message": self.code.fails}
             return self._told(failed=report, text="the traceback")
         if self.leaving and not self.code.late:
             self.ends(0, 0)
@@ -81,11 +82,11 @@ class Fork:
             self.leave()
         return self._told(live=True, sources=[f"/elsewhere/{self.number}"])
 
-    def _told(self, **message: Any) -> Message:
-        return Told(self.zygote.pid, {"generation": self.number, **message})
+    def _told(self, **news: Unpack[GenerationNews]) -> Message:
+        return Told(self.zygote.pid, cast("Note", {"generation": self.number, **news}))
 
-    def tell(self, delay: float, **message: Any) -> None:
-        self.world.at(self.world.now + delay, lambda: None if self.ended else self._told(**message))
+    def tell(self, delay: float, **news: Unpack[GenerationNews]) -> None:
+        self.world.at(self.world.now + delay, lambda: None if self.ended else self._told(**news))
 
     def ends(self, delay: float, code: int) -> None:
         self.world.at(self.world.now + delay, lambda: self._end(code))
@@ -132,6 +133,12 @@ class Fork:
             self.ends(self.code.finishes + self.code.takes, 0)
 
 
+def _order(number: int) -> ApiOrder:
+    return {
+        "kind": "api", "module": "shop", "attribute": "app", "cwd": f"/{number}", "env": {}, "socket": 3, "grace_s": 2
+    }  # fmt: skip
+
+
 @dataclass
 class FakeZygote:
     """Records its orders, and lets generations of the world's code happen."""
@@ -143,7 +150,7 @@ class FakeZygote:
     dead: bool = False
     program: Fork | None = None  # what it became
 
-    def order(self, **order: Any) -> None:
+    def order(self, **order: Unpack[ZygoteOrder]) -> None:
         assert not self.closed, "an order after the last one"
         match order:
             case _ if self.dead:
@@ -157,7 +164,7 @@ class FakeZygote:
             case {"learn": True}:
                 self.world.learned.append(self.pid)
 
-    def _start(self, number: int, order: Mapping[str, Any]) -> None:
+    def _start(self, number: int, order: ZygoteOrder) -> None:
         self.world.note(f"{number} starts on {self.pid}{' as itself' if order['become'] else ''}")
         if self.pid in self.world.unfit:
             self.say(unfit="grpc", why="it starts a thread")
@@ -169,8 +176,8 @@ class FakeZygote:
                 self.program = fork
             self.forks[number] = fork
 
-    def say(self, **message: Any) -> None:
-        self.world.at(self.world.now, Told(self.pid, message))
+    def say(self, **note: Unpack[Note]) -> None:
+        self.world.at(self.world.now, Told(self.pid, note))
 
     def close(self) -> None:
         if not self.closed:
@@ -259,7 +266,7 @@ class World(world.World[Message]):
         self._pids = count(101)
         self.program = Program(
             make_zygote=self._make_zygote,
-            order=lambda number: {"module": "shop", "number": number},
+            order=_order,
             problem=lambda problem: DevkitError(problem["message"], excerpt=problem["traceback"], mend=["correct it"]),
             resumes=resumes,
             drain_s=drain_s,

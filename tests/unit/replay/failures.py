@@ -2,9 +2,10 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from devkit.model.failure import Failure, Frame
+from devkit.model.wire import Outcome
 
 ID = "3f2a4c55-7b0f-4f6e-9d7e-0f6b8a1c2d3e"
 TRACEBACK = """Traceback (most recent call last):
@@ -51,7 +52,7 @@ def failure(
     return replace(given, **changes)
 
 
-def outcome(**changes: Any) -> dict[str, Any]:
+def outcome(**changes: Unpack[Outcome]) -> Outcome:
     """What the replay of that one says."""
     return {
         "state": "FAILURE",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import MagicMock
 from uuid import UUID
 
@@ -17,6 +17,7 @@ import pytest
 
 from devkit.errors import UsageError
 from devkit.model.failure import Failure
+from devkit.model.wire import CallSource, Outcome
 from devkit.replay.harmless import is_test
 from devkit.replay.totest import source, write_test
 from tests.unit.replay.failures import ID, failure, frame, outcome
@@ -142,8 +143,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def literals(name: str | None, *args: str, exception: tuple[str, str] | None = None, **more: Any) -> dict[str, Any]:
-    return {
+def literals(name: str | None, *args: str, exception: tuple[str, str] | None = None, **more: Any) -> CallSource:
+    given: CallSource = {
         "module": "shop.tasks",
         "name": name,
         "app": ["shop.app", "app"],
@@ -152,15 +153,15 @@ def literals(name: str | None, *args: str, exception: tuple[str, str] | None = N
         "args": list(args),
         "kwargs": {},
         "imports": [],
-        "exception": exception and dict(zip(("module", "name"), exception, strict=True)),
-        **more,
+        "exception": {"module": exception[0], "name": exception[1]} if exception else None,
     }
+    return cast("CallSource", {**given, **more})
 
 
 ZERO = ("builtins", "ZeroDivisionError")
 FAILED = outcome()
 LONG = repr({"rows": [{"id": number, "name": "Ä" * 20} for number in range(9)], "at": None})
-WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any], Failure]] = {
+WRITTEN: dict[str, tuple[CallSource, Outcome, Failure]] = {
     "raises": (literals("divide", "10", "0", exception=ZERO), FAILED, failure()),
     "special": (
         literals("find", "'7'", kwargs={"options": LONG, "at": "datetime.datetime(2024, 1, 2)"}, exception=(
@@ -338,7 +339,7 @@ def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
         ("1", outcome(exception="billiard.exceptions.WorkerLostError"), "end pytest itself"),
     ],
 )
-def test_what_is_no_test(arg: str, now: dict[str, Any], says: str) -> None:
+def test_what_is_no_test(arg: str, now: Outcome, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         source(literals("divide", arg), now, failure())
 
@@ -414,7 +415,7 @@ def test_nothing_from_elsewhere_becomes_code(ran: list[str], seed: int) -> None:
             frames=(frame(module=some(chance, "shop.tasks"), function=some(chance, "divide")),),
         )
         try:
-            text = source(given, now, then)
+            text = source(cast("CallSource", given), now, then)
         except UsageError:
             continue
         written += 1

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from devkit.errors import DevkitError, UsageError
 from devkit.model.private import make_runtime
-from devkit.model.status import ServiceStatus, StackStatus, State
+from devkit.model.status import ServiceStatus, StackStatus
+from devkit.model.wire import State
 from devkit.services.alone import only_stack
 from devkit.services.running import TakenDown, find_printed, find_running, take_down
 from devkit.settings.load import Settings, load
@@ -48,7 +49,7 @@ class Stack:
             message = self._inbox.get()
             assert isinstance(message, Asked)
             if message.request["ask"] == "restart":
-                self.restarted.append(message.request["services"])
+                self.restarted.append(cast("list[str]", message.request["services"]))
                 message.reply.put(self.refusal)
             else:
                 message.reply.put(self.statuses.pop(0))

@@ -14,8 +14,9 @@ from threading import Event, Thread
 import pytest
 
 from devkit.errors import DevkitError
+from devkit.model.wire import NOTIFY_FD
 from devkit.stack import process as process_module
-from devkit.stack.process import NOTIFY_FD, Process
+from devkit.stack.process import Process
 from tests.unit.stack.programs import runs
 from tests.unit.waiting import wait_for
 
@@ -230,13 +231,13 @@ TELL = f"tell = os.fdopen(int(os.environ['{NOTIFY_FD}']), 'w', buffering=1).writ
 
 
 def test_an_order_is_answered(start: Starter) -> None:
-    program = start.python(TELL + "for line in sys.stdin: tell('{\"got\": ' + line.strip() + '}\\n')", talks=True)
+    program = start.python(TELL + "for line in sys.stdin: tell('{\"tasks\": ' + line.strip() + '}\\n')", talks=True)
     process = program.process
 
-    process.say(b"[1]\n")
-    assert process.answer(10) == {"got": [1]}
-    process.say(b"[2]\n")
-    assert process.answer(10) == {"got": [2]}
+    process.say(b'["1"]\n')
+    assert process.answer(10) == {"tasks": ["1"]}
+    process.say(b'["2"]\n')
+    assert process.answer(10) == {"tasks": ["2"]}
     process.end_orders()
 
     assert program.code() == 0

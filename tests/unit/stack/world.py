@@ -109,9 +109,9 @@ class World(ReportingWorld[Message]):
         """The exit code."""
         return self._supervisor.run()
 
-    def ask(self, moment: float, **request: Any) -> "SimpleQueue[dict[str, Any]]":
+    def ask(self, moment: float, **request: object) -> SimpleQueue[Any]:
         """A request over the control socket that will be made; its answer will be in the queue."""
-        reply: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        reply: SimpleQueue[Any] = SimpleQueue()
         self.at(moment, Asked(request, reply))
         return reply
 

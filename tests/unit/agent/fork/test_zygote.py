@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from devkit.errors import DevkitError
+from devkit.model.wire import AppFacts, AppPlace, Note, WorkerOrder
 from devkit.reload.messages import AllGone, Inbox, Message, Told, ZygoteEnded
 from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
@@ -68,7 +69,7 @@ class Started:
             case Told(_, {"exited": number}):
                 self._forks.pop(number, None)
 
-    def told(self, key: str, **values: Any) -> dict[str, Any]:
+    def told(self, key: str, **values: Any) -> Note:
         """Wait until something is told that has this key and these values."""
 
         def fits(message: Message) -> bool:
@@ -92,17 +93,28 @@ class Started:
     def all_gone(self) -> None:
         self.wait(lambda message: isinstance(message, AllGone))
 
-    def describe(self, **env: str) -> dict[str, Any]:
-        self.order(describe=["shop", "app"], cwd=str(self.folder), env=env)
-        facts: dict[str, Any] = self.told("facts")["facts"]
-        return facts
+    def describe(self, **env: str) -> AppFacts:
+        self.order(describe=self._app(env))
+        return self.told("facts")["facts"]
+
+    def trouble(self) -> Note:
+        """What is wrong with the app."""
+        self.order(describe=self._app({}))
+        return self.told("problem")
+
+    def _app(self, env: dict[str, str]) -> AppPlace:
+        return {"module": "shop", "attribute": "app", "cwd": str(self.folder), "env": env}
 
     def start(self, number: int, *, become: bool = False, argv: list[str] | None = None) -> None:
-        app = {"module": "shop", "attribute": "app", "cwd": str(self.folder), "env": {}}
-        argv = [*(argv or SOLO), "-n", f"celery.{number}@%h"]
-        app |= {"debug": str(self.folder / "debug"), "root": str(self.folder)}
-        app["failures"] = {"folder": str(self.folder / "failures"), "limits": [10, 1.0, 1.0]}
-        self.order(start=number, become=become, kind="worker", argv=argv, **app)
+        worker: WorkerOrder = {
+            **self._app({}),
+            "kind": "worker",
+            "argv": [*(argv or SOLO), "-n", f"celery.{number}@%h"],
+            "debug": str(self.folder / "debug"),
+            "root": str(self.folder),
+            "failures": {"folder": str(self.folder / "failures"), "limits": [10, 1.0, 1.0]},
+        }
+        self.order(start=number, become=become, program=worker)
 
     def live(self, number: int, **more: Any) -> int:
         """Start a generation and wait until it is live; returns its pid."""
@@ -219,16 +231,16 @@ def test_the_facts_are_those_in_the_environment_of_the_order(start: Start, tmp_p
 
 def test_an_app_that_cannot_be_imported_is_told_with_its_own_frames(start: Start, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text("def deep(): return 1 / 0\ndeep()")
-    facts = start().describe()
+    trouble = start().trouble()
 
-    assert (facts["problem"], facts["message"]) == ("raises", "ZeroDivisionError: division by zero")
-    assert facts["traceback"].count("File ") == facts["traceback"].count("shop.py") == 2
+    assert (trouble["problem"], trouble["message"]) == ("raises", "ZeroDivisionError: division by zero")
+    assert trouble["traceback"].count("File ") == trouble["traceback"].count("shop.py") == 2
 
 
 def test_an_app_that_ends_the_process_on_import(start: Start, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text("import os; os._exit(3)")
 
-    assert start().describe() == {"problem": "died", "code": 3}
+    assert start().trouble() == {"problem": "died", "code": 3}
 
 
 def test_the_projects_code_is_imported_anew_each_time(start: Start, tmp_path: Path) -> None:

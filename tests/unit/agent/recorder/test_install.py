@@ -149,7 +149,7 @@ def test_settings_are_numbers_with_or_without_a_point(monkeypatch: pytest.Monkey
 
 def test_devkits_own_worker_records_once_also_where_the_project_asks_for_it(app: Celery, tmp_path: Path) -> None:
     app.steps["worker"].add("devkit.agent.recorder:Recording")
-    install.add_recorder(app, str(tmp_path), str(tmp_path), (1, 1, 1))
+    install.add_recorder(app, str(tmp_path), str(tmp_path), [1, 1, 1])
     (step,) = app.steps["worker"]
 
     assert step.name == install.NAME

@@ -1,6 +1,5 @@
 """Failures, and the process that runs them again as devkit starts it."""
 
-import base64
 import json
 import os
 import subprocess
@@ -69,8 +68,7 @@ class Child:
         return json.loads(line) if line else None
 
     def order(self, of: Failure, **order: Any) -> None:
-        body = None if of.body is None else base64.b64encode(of.body).decode()
-        text = json.dumps({"failure": of.to_wire(), "body": body, "do": "run", **order}).encode() + b"\n"
+        text = json.dumps({"record": of.to_record(), "do": "run", **order}).encode() + b"\n"
         while text:
             text = text[os.write(self._orders, text) :]
 

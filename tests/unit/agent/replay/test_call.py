@@ -15,6 +15,7 @@ from kombu.serialization import register as register_serializer
 
 from devkit.agent.replay.call import Call, Cannot, check, failed_at_the_call, mutated, rebuild
 from devkit.model.failure import Frame
+from devkit.model.wire import Refusal
 from tests.unit.agent.replay.rerunning import failure
 
 
@@ -61,11 +62,10 @@ def odd_serializer() -> Iterator[None]:
     registry.unregister("shop")  # type: ignore[no-untyped-call]
 
 
-def cannot(of: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+def cannot(of: Any, *args: Any, **kwargs: Any) -> Refusal:
     with pytest.raises(Cannot) as raised:
         of(*args, **kwargs)
-    report: dict[str, Any] = raised.value.report["cannot"]
-    return report
+    return raised.value.report["cannot"]
 
 
 def test_arguments_come_through_the_real_serializer(app: Celery) -> None:

@@ -18,6 +18,7 @@ from dateutil.tz import tzoffset, tzutc  # type: ignore[import-untyped]
 
 from devkit.agent.replay.call import Cannot, rebuild
 from devkit.agent.replay.literals import NoLiteral, argue, literal
+from devkit.model.wire import CallSource
 from tests.unit.agent.replay.rerunning import failure
 
 
@@ -169,11 +170,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     app.close()
 
 
-def argued(app: Celery, task: str, *args: Any, exception: str = "ValueError", **kwargs: Any) -> dict[str, Any]:
-    found: dict[str, Any] = argue(rebuild(app, failure(task, args, kwargs, exception=exception)), ("shop", "app"))[
-        "literals"
-    ]
-    return found
+def argued(app: Celery, task: str, *args: Any, exception: str = "ValueError", **kwargs: Any) -> CallSource:
+    return argue(rebuild(app, failure(task, args, kwargs, exception=exception)), ("shop", "app"))
 
 
 def test_all_that_a_test_has_to_write(app: Celery) -> None:

@@ -9,6 +9,7 @@ from kombu.entity import Exchange, Queue
 
 from devkit.agent.replay.call import Cannot
 from devkit.agent.replay.resend import resend
+from devkit.model.wire import Refusal
 from tests.unit.agent.replay.rerunning import failure
 
 QUEUE: Any = Queue  # kombu has no type hints
@@ -50,7 +51,7 @@ def test_it_arrives_as_it_was(app: Celery) -> None:
     told = resend(app, made(headers=headers, properties=properties), None)
     message = arrived(app, "celery")
 
-    assert told == {"sent": {"id": "original", "queue": "celery"}}
+    assert told == {"id": "original", "queue": "celery"}
     assert (message.body, message.content_type, message.content_encoding) == (BODY, "application/x-unknown", "binary")
     assert message.headers.items() >= {"id": "original", "task": "shop.add", "retries": 2, "own": "x"}.items()
     assert "compression" not in message.headers, "its body is not compressed any more"
@@ -94,11 +95,10 @@ def test_where_it_goes(app: Celery, delivery: Any, queue: str | None, where: str
     assert arrived(app, where).body == BODY
 
 
-def cannot(*args: Any) -> dict[str, Any]:
+def cannot(*args: Any) -> Refusal:
     with pytest.raises(Cannot) as raised:
         resend(*args)
-    report: dict[str, Any] = raised.value.report["cannot"]
-    return report
+    return raised.value.report["cannot"]
 
 
 def test_what_cannot_be_sent(app: Celery) -> None:

@@ -517,7 +517,7 @@ def test_no_time_limits_in_the_debugger(start: Start) -> None:
 def test_stepping_from_the_first_line(start: Start, task: str, args: list[Any], line: str) -> None:
     child = start()
     child.type("p 'at' + ' prompt'\nn\nn\nn\nn\nn\nn\n")
-    ended = child.run(task, *args, order={"break": True})
+    ended = child.run(task, *args, order={"breaks": True})
 
     assert ended["state"] in ("SUCCESS", "RETRY")
     assert line in child.out.splitlines()[1]
@@ -528,7 +528,7 @@ def test_stepping_from_the_first_line(start: Start, task: str, args: list[Any], 
 def test_leaving_the_debugger_ends_the_replay(start: Start) -> None:
     child = start()
     child.type("q\n")
-    assert child.ask(failure("shop.auto"), **{"break": True})["cannot"]["kind"] == "interrupted"
+    assert child.ask(failure("shop.auto"), breaks=True)["cannot"]["kind"] == "interrupted"
     child.type("q\n")
     assert child.ask(failure("shop.stopped"))["cannot"]["kind"] == "interrupted"
     child.type("c\n")
@@ -548,9 +548,9 @@ def test_the_debugger_under_another_python(tmp_path: Path, version: str) -> None
     # Celery is pure Python: that which is installed here does.
     child = Child(tmp_path, python, PYTHONPATH=sysconfig.get_path("purelib"), PYTHONDONTWRITEBYTECODE="1")
     child.type("n\nc\np ('x is', x)\nup\nc\n")
-    ended = child.run("divide", 7, 0, order={"break": True, "pdb": True})
+    ended = child.run("divide", 7, 0, order={"breaks": True, "pdb": True})
     child.type("q\n")
-    left = child.ask(failure("shop.divide", [7, 0]), **{"break": True})
+    left = child.ask(failure("shop.divide", [7, 0]), breaks=True)
     out = child.out
     child.close()
 
@@ -580,6 +580,6 @@ def test_an_app_that_cannot_be_imported(tmp_path: Path) -> None:
 
 def test_what_is_no_failure_at_all(child: Child) -> None:
     broken = json.loads(json.dumps(failure("shop.add").to_wire())) | {"schema": 99}
-    os.write(child._orders, json.dumps({"failure": broken, "body": None, "do": "run"}).encode() + b"\n")
+    os.write(child._orders, json.dumps({"record": {"failure": broken, "body": None}, "do": "run"}).encode() + b"\n")
 
     assert "schema 99" in child.answer()["cannot"]["why"]

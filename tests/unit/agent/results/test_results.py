@@ -1,6 +1,5 @@
 """Failed tasks found in result backends: what real workers stored there, and what others may have put there."""
 
-import base64
 import json
 import os
 import pickle
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -25,6 +24,7 @@ from devkit.agent.app.load import Problem
 from devkit.agent.results import search
 from devkit.agent.tell.traceback import read_traceback
 from devkit.model.failure import Failure
+from devkit.model.wire import ResultsNews, ResultsOrder, Trouble
 
 AGENT = Path(search.__file__).parents[1]
 
@@ -118,18 +118,14 @@ class Backend:
 
 
 def ask(app: Celery, **order: Any) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = []
+    told: list[ResultsNews] = []
     defaults = {"allow_pickle": False, **({"task": "", "since": 0.0, "limit": None} if order["do"] == "list" else {})}
-    search.answer(app, {**defaults, **order}, lambda **message: told.append(message))
+    search.answer(app, cast("ResultsOrder", {**defaults, **order}), told.append)
     return [json.loads(json.dumps(message)) for message in told]
 
 
 def failures(answers: list[dict[str, Any]]) -> list[Failure]:
-    return [
-        Failure.from_wire(answer["failure"], base64.b64decode(answer["body"]) if answer["body"] is not None else None)
-        for answer in answers
-        if "failure" in answer
-    ]
+    return [Failure.from_record(answer["record"]) for answer in answers if "record" in answer]
 
 
 def reading(url: str, **conf: Any) -> Celery:
@@ -144,7 +140,7 @@ def reading(url: str, **conf: Any) -> Celery:
     return app
 
 
-def problem(app: Celery, **order: Any) -> dict[str, Any]:
+def problem(app: Celery, **order: Any) -> Trouble:
     with pytest.raises(Problem) as raised:
         ask(app, **order)
     return raised.value.report
@@ -544,5 +540,5 @@ def test_as_a_program(backends: dict[str, Backend], tmp_path: Path) -> None:
 
     first, second = (json.loads(line) for line in ended.stdout.splitlines())
     assert first["ids"] == [backend.ids["fails"]]
-    assert second["failure"]["call"] == "x=1, pair=[2, 3], password=***"
+    assert second["record"]["failure"]["call"] == "x=1, pair=[2, 3], password=***"
     assert "loud" in ended.stderr

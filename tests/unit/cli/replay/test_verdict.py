@@ -1,6 +1,6 @@
 """How a replay looks: to people, on one line, and as JSON."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from devkit.cli.replay.verdict import (
     verdict_line,
 )
 from devkit.debug.render import Paint
+from devkit.model.wire import Outcome
 from devkit.replay.compare import Kind, Verdict
 from devkit.services.replay.replayer import Replayed
 from tests.unit.cli.failures.failing import ID, NOW, failure
@@ -26,7 +27,7 @@ Traceback (most recent call last):
 ZeroDivisionError: division by zero
 """
 NOW_TEXT = THEN.replace("ZeroDivisionError: division by zero", "TypeError: no number")
-SAME: dict[str, Any] = {
+SAME: Outcome = {
     "state": "FAILURE", "exception": "ZeroDivisionError", "message": "division by zero", "traceback": THEN,
     "runtime_s": 0.1234, "sent": [], "mutated": [],
 }  # fmt: skip
@@ -35,7 +36,7 @@ RULER = "\x1b[2J"
 
 def replayed(kind: Kind = "same failure", why: str = "ZeroDivisionError in divide", **more: Any) -> Replayed:
     fields = more.pop("failure", {})
-    return Replayed(failure(traceback=THEN, **fields), Verdict(kind, why), {**SAME, **more})
+    return Replayed(failure(traceback=THEN, **fields), Verdict(kind, why), cast("Outcome", {**SAME, **more}))
 
 
 def task(**more: Any) -> dict[str, Any]:

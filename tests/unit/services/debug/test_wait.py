@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 import pytest
 
 from devkit.errors import DevkitError
 from devkit.model.editor import WAITS
 from devkit.model.session import Session, Waiting
+from devkit.model.wire import SendNews
 from devkit.services.debug.containers import Only
 from devkit.services.debug.paused import Paused, of_plain
 from devkit.services.debug.sending import Sending
@@ -225,14 +225,14 @@ class Sent:
     """A task that was sent, whose news a test tells."""
 
     def __init__(self) -> None:
-        self._news: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._news: SimpleQueue[SendNews | None] = SimpleQueue()
         self.sending = Sending("a", self._told())
-        self.heard: list[dict[str, Any]] = []
+        self.heard: list[SendNews] = []
 
-    def tell(self, news: dict[str, Any] | None) -> None:
+    def tell(self, news: SendNews | None) -> None:
         self._news.put(news)
 
-    def _told(self) -> Iterator[dict[str, Any]]:
+    def _told(self) -> Iterator[SendNews]:
         while news := self._news.get():
             yield news
 
@@ -260,9 +260,9 @@ def test_the_very_task_that_was_sent(world: World, sent: Sent) -> None:
 
 def test_a_task_that_was_sent_comes_to_its_end(world: World, sent: Sent) -> None:
     sent.tell({"sent": "a", "task": "shop.divide"})
-    sent.tell({"done": {"state": "SUCCESS"}})
+    sent.tell({"done": {"state": "SUCCESS", "result": 1, "exception": None, "traceback": None, "runtime_s": 0.1}})
 
-    def hear(news: dict[str, Any]) -> None:
+    def hear(news: SendNews) -> None:
         if "done" in news:  # its session is the last to go
             world.store.put(session(id="a"))
 
@@ -272,7 +272,7 @@ def test_a_task_that_was_sent_comes_to_its_end(world: World, sent: Sent) -> None
 def test_a_plain_rdb_that_waited_in_a_container_before_is_of_another_task(world: World, sent: Sent) -> None:
     world.containers.waiting = [Waiting(7, "127.0.0.1", 6899)]
 
-    def hear(news: dict[str, Any]) -> None:
+    def hear(news: SendNews) -> None:
         world.containers.waiting.append(Waiting(8, "127.0.0.1", 6900))
 
     world.containers.on_check = lambda: sent.tell({"sent": "a", "task": "shop.divide"})

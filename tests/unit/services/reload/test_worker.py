@@ -21,10 +21,9 @@ OURS = ["-l", "INFO", "-E", "--without-mingle", "--without-gossip"]
 def argv(folder: Path, *arguments: str, number: int = 1, **flags: Any) -> list[str]:
     """What generation `number` runs."""
     app = AppRef(folder, "shop.worker", "app")
-    order = WorkerPlan(arguments).order(load(folder, flags, {}), app, number)
+    order = WorkerPlan(arguments).order(load(folder, flags, {}), app, {}, number)
     assert order["kind"] == "worker"
-    found: list[str] = order["argv"]
-    return found
+    return order["argv"]
 
 
 def node(folder: Path, *arguments: str, number: int = 2) -> str:
@@ -45,7 +44,7 @@ def test_the_first_generation_shows_celerys_banner(tmp_path: Path) -> None:
 def test_it_is_told_the_folders_in_which_devkit_looks(tmp_path: Path, data_dir: str) -> None:
     settings = load(tmp_path, {}, {"DEVKIT_DATA_DIR": data_dir})
 
-    order = WorkerPlan([]).order(settings, AppRef(tmp_path, "shop.worker", "app"), 1)
+    order = WorkerPlan([]).order(settings, AppRef(tmp_path, "shop.worker", "app"), {}, 1)
 
     paths = paths_for(tmp_path, data_dir, {})
     assert (order["debug"], order["failures"]["folder"]) == (str(paths.debug), str(paths.failures))

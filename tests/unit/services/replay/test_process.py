@@ -65,7 +65,7 @@ class Borrowed:
     def ask(self, task: str, *args: Any) -> dict[str, Any]:
         """What becomes of the task; empty if its process ended."""
         made = failure(task, list(args))
-        order = {"do": "run", "failure": made.to_wire(), "body": None, "args": list(args), "kwargs": {}}
+        order = {"do": "run", "record": made.to_record(), "args": list(args), "kwargs": {}}
         os.write(self._orders, json.dumps(order).encode() + b"\n")
         for line in self._lines:
             answer: dict[str, Any] = json.loads(line)
@@ -166,7 +166,7 @@ def test_how_it_ended(make: Make, how: Any) -> None:
 def test_it_can_be_ended(make: Make, tmp_path: Path) -> None:
     for task, left in (("shop.hang", "hang.done"), ("shop.deaf", "deaf")):
         borrowed, path = make(), tmp_path / task.partition(".")[2]
-        order = {"do": "run", "failure": failure(task, []).to_wire(), "args": [str(path)], "kwargs": {}}
+        order = {"do": "run", "record": failure(task, []).to_record(), "args": [str(path)], "kwargs": {}}
         os.write(borrowed._orders, json.dumps(order).encode() + b"\n")
         wait_for(path.exists)
         pid = running(borrowed)

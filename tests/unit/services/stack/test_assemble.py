@@ -97,7 +97,8 @@ class Answers(EarlyProcesses):
         return cast("Process", self)
 
     def say(self, order: bytes) -> None:
-        assert json.loads(order)["describe"] == ["worker", "app"]
+        app = json.loads(order)["describe"]
+        assert (app["module"], app["attribute"]) == ("worker", "app")
 
     def answer(self, timeout_s: float) -> dict[str, Any]:
         return {"facts": self._facts}

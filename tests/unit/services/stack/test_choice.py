@@ -1,19 +1,18 @@
 """Which broker and which result backend: the app's own where they answer, else an embedded Redis or RabbitMQ."""
 
 import socket
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pytest
 
 from devkit.errors import DevkitError
+from devkit.model.wire import AppFacts
 from devkit.services.ports import Port
 from devkit.services.project.broker import Choice
 from devkit.services.stack.choice import choose
 
 EMBEDDED = "redis://127.0.0.1:7777"
 REFUSED = "Connection refused"
-Anothers = Mapping[str, Sequence[str]]
+Anothers = dict[str, list[str]]
 
 
 def facts(
@@ -23,9 +22,14 @@ def facts(
     broker_error: str | None = None,
     result_backend_error: str | None = None,
     anothers: Anothers | None = None,
-) -> dict[str, Any]:
+) -> AppFacts:
     """What the app says of itself."""
     return {
+        "celery": "5.5.0",
+        "beat": False,
+        "tasks": [],
+        "flower": True,
+        "uvicorn": True,
         "broker": broker,
         "broker_error": broker_error,
         "result_backend": backend,
@@ -35,7 +39,7 @@ def facts(
 
 
 def decide(
-    app: dict[str, Any], broker: str | None = None, backend: str | None = None
+    app: AppFacts, broker: str | None = None, backend: str | None = None
 ) -> tuple[str | None, str | None, int | None, str]:
     choice = choose(app, Choice(broker, backend), lambda *_, **__: Port(7777))
     port = choice.embedded_port.number if choice.embedded_port else None
@@ -52,7 +56,7 @@ def no_port(name: str, asked: int | None = None, wish: int | None = None) -> Por
 @pytest.mark.parametrize(
     "app", [facts(), facts(backend="db+sqlite:///x.db"), facts("amqp://guest:guest@rabbitmq//", "rpc://")]
 )
-def test_what_answers_stays(app: dict[str, Any]) -> None:
+def test_what_answers_stays(app: AppFacts) -> None:
     choice = choose(app, Choice(None, None), no_port)
 
     assert choice == Choice(None, None)

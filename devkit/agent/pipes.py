@@ -4,27 +4,29 @@ import os
 import select
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..model.lines import Lines, line, write
+from ..model.wire import NOTIFY_FD, Note, ZygoteOrder
 
-NOTIFY_FD = "DEVKIT_NOTIFY_FD"
+if TYPE_CHECKING:
+    from typing import Unpack
 # Several processes may write to one notify pipe; the kernel keeps a write of this size in one piece (PIPE_BUF).
 ATOMIC_BYTES = 4096
 
 
-class Orders(Lines):
+class Orders(Lines[ZygoteOrder]):
     """The orders that arrive at a file descriptor, which may get another number."""
 
     def __init__(self, fd: int = 0) -> None:
-        super().__init__(lambda size: os.read(self.fd, size))
+        super().__init__(lambda size: os.read(self.fd, size), ZygoteOrder)
         self.fd = fd
 
     def waiting(self) -> bool:
         """Whether the next one has begun to arrive, or there will be no more."""
         return bool(self._unread or select.select([self.fd], [], [], 0)[0])
 
-    def arrived(self) -> "Iterator[dict[str, Any] | None]":
+    def arrived(self) -> "Iterator[ZygoteOrder | None]":
         """Those that have arrived; the last one is None when there will be no more. Never waits."""
         more = self.fill() if select.select([self.fd], [], [], 0)[0] else True
         yield from iter(self.take, None)
@@ -38,7 +40,7 @@ class Notify:
     def __init__(self) -> None:
         self._fd = int(os.environ.pop(NOTIFY_FD))
 
-    def tell(self, **message: Any) -> None:
+    def tell(self, **message: "Unpack[Note]") -> None:
         """Tell one thing; of a text that is too long to arrive in one piece, the middle is left out."""
         data = line(message)
         text, keep = message.get("text", ""), ATOMIC_BYTES

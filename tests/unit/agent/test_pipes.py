@@ -4,11 +4,12 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from devkit.agent.wire import ATOMIC_BYTES, NOTIFY_FD, Notify, Orders
+from devkit.agent.pipes import ATOMIC_BYTES, Notify, Orders
+from devkit.model.wire import NOTIFY_FD, AppFacts
 
 
 class Pipe:
@@ -89,7 +90,7 @@ def test_a_text_that_just_fits_is_left_whole(notify: Notify, pipe: Pipe) -> None
 
 
 def test_facts_of_any_size_arrive(notify: Notify, pipe: Pipe) -> None:
-    facts = {"tasks": [f"shop.tasks.task{number}" for number in range(2000)]}
+    facts = cast("AppFacts", {"tasks": [f"shop.tasks.task{number}" for number in range(2000)]})
     notify.tell(facts=facts)
 
     assert json.loads(pipe.read()) == {"facts": facts}
@@ -106,7 +107,7 @@ def test_a_long_text_of_other_letters_is_one_piece_too(notify: Notify, pipe: Pip
 
 
 def order(number: int) -> bytes:
-    return json.dumps({"order": number}).encode() + b"\n"
+    return json.dumps({"start": number}).encode() + b"\n"
 
 
 def arrived(orders: Orders) -> list[Any]:
@@ -117,9 +118,9 @@ def test_orders_arrive_one_after_the_other(pipe: Pipe) -> None:
     orders = Orders(pipe.reading)
     pipe.write(order(1) + order(2))
 
-    assert orders.next() == {"order": 1}
+    assert orders.next() == {"start": 1}
     assert orders.waiting()
-    assert orders.next() == {"order": 2}
+    assert orders.next() == {"start": 2}
     assert not orders.waiting()
     pipe.end()
     assert orders.next() is None
@@ -129,10 +130,10 @@ def test_orders_that_have_arrived_are_given_without_waiting_for_more(pipe: Pipe)
     orders = Orders(pipe.reading)
 
     assert arrived(orders) == []
-    pipe.write(order(1) + order(2) + b'{"ord')
-    assert arrived(orders) == [{"order": 1}, {"order": 2}]
-    pipe.write(b'er": 3}\n')
-    assert arrived(orders) == [{"order": 3}]
+    pipe.write(order(1) + order(2) + b'{"sta')
+    assert arrived(orders) == [{"start": 1}, {"start": 2}]
+    pipe.write(b'rt": 3}\n')
+    assert arrived(orders) == [{"start": 3}]
 
 
 def test_the_end_of_the_orders_is_told_after_the_last_one(pipe: Pipe) -> None:
@@ -140,7 +141,7 @@ def test_the_end_of_the_orders_is_told_after_the_last_one(pipe: Pipe) -> None:
     pipe.write(order(1))
     pipe.end()
 
-    assert arrived(orders) == [{"order": 1}]
+    assert arrived(orders) == [{"start": 1}]
     assert orders.waiting()
     assert arrived(orders) == [None]
 
