@@ -7,6 +7,7 @@ Where the project's folder is known, links are followed, and environments are fo
 
 import os
 import re
+import sys
 from functools import lru_cache
 
 CELERY = ("celery", "kombu", "billiard", "vine", "amqp")
@@ -20,7 +21,8 @@ _COMMAND = r"bin[/\\][^/\\.]+"
 _CALLING = r"celery[/\\](?:app[/\\](?:trace|autoretry)|local)\.py|billiard[/\\]pool\.py|devkit[/\\]agent[/\\].*"
 _FOREIGN = re.compile(rf"(?![/\\]|[A-Za-z]:[/\\])|.*[/\\](?:{_COMMAND}|{_CALLING})$", re.DOTALL)
 # Where devkit lies, and this interpreter's standard library, which need not look like one.
-_FOLDERS = tuple(os.path.join(os.path.dirname(file), "") for file in (os.path.dirname(__file__), os.__file__))
+_DEVKIT, _STDLIB = (os.path.join(os.path.dirname(file), "") for file in (os.path.dirname(__file__), os.__file__))
+_NEVER = frozenset((*CELERY, *sys.stdlib_module_names))
 
 
 def is_own(file: str, root: str = "", package: str = "") -> bool:
@@ -28,10 +30,13 @@ def is_own(file: str, root: str = "", package: str = "") -> bool:
 
     `package` is the task's, with or without modules: that is own even if it is installed.
     """
-    if _FOREIGN.match(file) or file.startswith(_FOLDERS):
+    below = _below(file, root)[:-1]
+    if _FOREIGN.match(below) or file.startswith(_DEVKIT):
         return False
-    if package and is_library(file) and _top(within(file)) == _top(package) not in CELERY:
+    if package and is_library(file) and _top(within(file)) == _top(package) not in _NEVER:
         return True
+    if below.startswith(_STDLIB):  # packages may lie in there
+        return False
     return _is_own(os.path.dirname(file), root) if root and file.startswith(os.sep) else not is_library(file)
 
 

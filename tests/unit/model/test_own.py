@@ -73,6 +73,22 @@ def test_the_tasks_own_package_may_be_installed(package: str) -> None:
     assert not is_own(f"{packages}/celery/app/builtins.py", "/app", "celery.app.builtins")
 
 
+def test_the_tasks_own_package_may_be_installed_beside_the_standard_library() -> None:
+    """As in images, where there is no environment."""
+    packages = f"{sysconfig.get_paths()['stdlib']}/site-packages"
+
+    assert is_own(f"{packages}/shop/tasks.py", "/app", "shop.tasks")
+    assert is_own(f"{packages}/shop/tasks.py", f"{packages}/shop")
+    assert not is_own(f"{packages}/requests/api.py", "/app", "shop.tasks")
+    assert not is_own(json.__file__, "/app", "json")  # a package of the project's may have such a name
+
+
+@pytest.mark.parametrize("root", ["/home/devkit/agent", "/home/devkit", "/src/celery", "/home/bin"])
+def test_where_the_project_itself_lies_tells_nothing(root: str) -> None:
+    for file in ("tasks.py", "app/tasks.py", "worker", "local.py"):
+        assert is_own(f"{root}/{file}", root)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A project; each file that a test names is made there."""
