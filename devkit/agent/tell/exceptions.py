@@ -21,6 +21,7 @@ from ..structure import (
     name_of,
     of_error,
     own_dict,
+    pairs,
     qualified_name,
     top,
     traceback_of,
@@ -42,7 +43,7 @@ _MADE_OF: "dict[int, tuple[str, ...]]" = {
     id(SyntaxError): ("args", "msg", "filename", "lineno"),
     **{id(kind): ("encoding", "reason") for kind in (UnicodeEncodeError, UnicodeDecodeError)},
     id(UnicodeTranslateError): ("reason",),
-    id(GROUP): (),
+    id(GROUP): ("message",),
 }
 _COPIED = ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset")
 
@@ -126,7 +127,7 @@ def _of_args(args: "tuple[Any, ...]") -> str:
 
 
 def _notes(error: BaseException) -> "list[str]":
-    notes = own_dict(error).get("__notes__")  # from Python 3.11 on
+    notes = dict(pairs(own_dict(error))).get("__notes__")  # from Python 3.11 on
     found = notes[:MOST_LINKED] if type(notes) is list else []
     return [exact(note) if issubclass(type(note), str) else short(note) for note in found]
 

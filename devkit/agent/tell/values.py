@@ -166,6 +166,10 @@ class _Shown:
     def type_(self, value: Any, _: int) -> str:
         return f"<class '{type_name(value)}'>"
 
+    def generator_(self, value: Any, _: int) -> str:
+        """As its repr, which asks the name for its text."""
+        return f"<{name_of(type(value))} object {exact(value.__qualname__)} at {id(value):#x}>"
+
     def repr_(self, value: Any, _: int) -> str:
         return repr(value)
 
@@ -175,10 +179,13 @@ def _fields(kind: type) -> "list[str] | None":
     for where in ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields__", "model_fields"):
         found = class_attribute(kind, where)
         if type(found) is dict:
-            return [name for name, field in found.items() if attributes(field).get("repr") is not False]
-        if issubclass(type(found), tuple):
-            fields = [attributes(field) for field in tuple.__iter__(found)]
-            return [field["name"] for field in fields if field.get("repr") is not False]
+            fields = [(name, attributes(field)) for name, field in found.items()]
+        elif issubclass(type(found), tuple):
+            fields = [(field.get("name"), field) for field in map(attributes, tuple.__iter__(found))]
+        else:
+            continue
+        if all(type(name) is str for name, _ in fields):
+            return [name for name, field in fields if field.get("repr") is not False]
     return None
 
 
@@ -221,12 +228,12 @@ _BUILT_IN: "tuple[tuple[type, _Show], ...]" = (
     (complex, lambda _, value, __: complex.__repr__(value)),
 )
 # By the types' ids, as in `structure`. These are written in C, and say no more than their own names.
-_NAMED = (
-    types.FunctionType, types.BuiltinFunctionType, types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType,
-)  # fmt: skip
+_NAMED = (types.FunctionType, types.BuiltinFunctionType)
+_GENERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _EXACT: "dict[int, _Show]" = {
     **{id(type(one)): _Shown.repr_ for one in (None, True, ..., NotImplemented)},
     **{id(kind): _Shown.repr_ for kind in _NAMED},
+    **{id(kind): _Shown.generator_ for kind in _GENERATORS},
     **{id(kind): show for kind, show in _BUILT_IN},
     id(types.MethodType): _Shown.method_,
 }

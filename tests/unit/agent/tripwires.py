@@ -169,6 +169,22 @@ def error(kind: Any = Exception, *args: Any) -> Any:
     return trapped(kind, **links, __suppress_context__=property(never))(*args)
 
 
+def fields_of_traps(where: str, fields: Any) -> Any:
+    """An object whose type looks like one of a library that notes its fields."""
+    return type("Fields", (types.SimpleNamespace,), {where: fields})(x=1)
+
+
+def generator() -> Any:
+    """With a name that is a trap: its repr() asks that for its text."""
+
+    def made() -> Iterator[None]:
+        yield
+
+    found = made()
+    found.__qualname__ = trapped(str)("x")  # type: ignore[attr-defined]
+    return found
+
+
 def methods_of_traps() -> list[Any]:
     class Called:
         __repr__ = __self__ = never
@@ -189,9 +205,12 @@ def made_of_traps(trap: Any) -> list[Any]:
 
 MAKE: "list[Callable[[], Any]]" = [
     Property, Getattr, Getattribute, Dir, Described, module, LyingClass, LyingDict, HoldsLying, holder_of_own_mapping,
-    named, methods_of_traps, error,
+    named, methods_of_traps, error, generator,
     Object,
     lambda: Object,
+    lambda: fields_of_traps("__dataclass_fields__", {equal_to_all("x"): 1}),
+    lambda: fields_of_traps("__attrs_attrs__", (types.SimpleNamespace(name=Object()),)),
+    lambda: fields_of_traps("model_fields", {"x": Object()}),
     lambda: Order(1, Object()),
     lambda: Slots(Object()),
     lambda: Point(1, Object()),

@@ -12,7 +12,7 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.exceptions import NotRegistered, Reject, Retry
 
 from devkit.agent.tell.exceptions import answers_itself, last_line, message, traceback_text
-from tests.unit.agent.tripwires import MAKE, error, made_of_traps, never, nothing_runs
+from tests.unit.agent.tripwires import MAKE, equal_to_all, error, made_of_traps, never, nothing_runs, trapped
 
 
 class Quiet(Exception):  # noqa: N818 - it says nothing itself
@@ -142,6 +142,8 @@ def test_nothing_is_run(make: Callable[[], Any]) -> None:
     noted.__notes__ = [trap]
     made += [os_error, syntax, noted]
     made.append(ExceptionGroup("some", [ValueError(trap), error(ValueError, trap)]))
+    made.append(ExceptionGroup(trapped(str)("some"), [ValueError(trap)]))
+    vars(made[0])[equal_to_all("__notes__")] = trap
     for one in made:
         link("__cause__", one, error(Quiet, trap))
         link("__context__", one, error(Quiet, trap))

@@ -61,6 +61,15 @@ class Slots:
         self._private, self.public = 2, 1
 
 
+class Fields:
+    """Something else by the name that pydantic gives to its fields."""
+
+    model_fields = ("x",)
+
+    def __init__(self) -> None:
+        self.x = 1
+
+
 class Colour(Enum):
     RED = 1
 
@@ -117,6 +126,7 @@ def test_other_names(name: object) -> None:
         (Slots(), "<Slots public=1, _private=2>"),
         (Colour.RED, "<Colour.RED: 1>"),
         (Colour, f"<class '{__name__}.Colour'>"),
+        ([Fields()], "[<Fields x=1>]"),
         (Says(1).__repr__, "<bound method Says.__repr__>"),
         (re.compile("x"), "re.compile('x')"),
         (range(3), "range(0, 3)"),
