@@ -23,13 +23,14 @@ from zoneinfo import ZoneInfo
 from ..model.own import is_own
 
 MOST_ATTRIBUTES = 200
+HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made while Python runs, as by a class statement
 MOST_PLAIN = 100_000  # values, characters and digits: what Python writes of them takes a millisecond
 PATHS = (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)
 BITS_IN_TIME = 10_000  # of an int: what Python takes to write one grows with the square
 GROUP: "type[BaseException] | None" = getattr(builtins, "BaseExceptionGroup", None)  # from Python 3.11 on
 # Asked in the usual way, a class may answer by its metaclass.
-_NAME, _QUALNAME, _MODULE, _MRO, _DICT = (
-    type.__dict__[f"__{name}__"].__get__ for name in ("name", "qualname", "module", "mro", "dict")
+_NAME, _QUALNAME, _MODULE, _MRO, _DICT, _FLAGS = (
+    type.__dict__[f"__{name}__"].__get__ for name in ("name", "qualname", "module", "mro", "dict", "flags")
 )
 
 
@@ -117,6 +118,11 @@ def attributes(value: Any) -> "dict[str, Any]":
                 except AttributeError:  # it is not set
                     continue
     return dict(sorted(found.items(), key=lambda item: item[0].startswith("_")))
+
+
+def is_built_in(kind: type) -> bool:
+    """Whether a type is written in C, and may keep there what no attribute tells."""
+    return not _FLAGS(kind) & HEAP_TYPE or type(class_vars(kind).get("__new__")) is types.BuiltinFunctionType
 
 
 def is_installed(kind: type) -> bool:

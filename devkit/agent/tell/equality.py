@@ -1,9 +1,10 @@
 """Whether two values are equal, by what they are made of: an `__eq__` of the project's is not asked."""
 
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
-from ..structure import attributes, exact, is_plain
+from ..structure import MOST_ATTRIBUTES, args_of, attributes, exact, is_built_in, is_plain, mro, own_dict
 
 MOST = 100_000  # values that are looked at
 _ANY_SIZE = 1 << 60
@@ -37,7 +38,9 @@ def same(one: Any, other: Any) -> bool:
 def _contents(value: Any) -> "tuple[Any, list[Any]]":
     """What can be compared at once, which is of Python's own types, and what is to be looked into."""
     kind = type(value)
-    named = attributes(value)
+    if len(own_dict(value)) > MOST_ATTRIBUTES:
+        raise Unclear
+    named = dict(sorted(attributes(value).items()))
     names, parts = tuple(named), [*named.values()]
     for base, contents in _HOLDING.items():
         if issubclass(kind, base):
@@ -47,7 +50,7 @@ def _contents(value: Any) -> "tuple[Any, list[Any]]":
             return (names, plain(value)), parts
     if is_plain(value, most=_ANY_SIZE):
         return repr(value), []
-    if not named:
+    if not named or id(next(filter(is_built_in, mro(kind)))) not in _OPEN:
         raise Unclear
     return names, parts
 
@@ -65,7 +68,10 @@ _HOLDING: "dict[type, Callable[[Any], Iterable[Any]]]" = {
     set: lambda value: _in_order([(one,) for one in set.__iter__(value)]),
     frozenset: lambda value: _in_order([(one,) for one in frozenset.__iter__(value)]),
     dict: lambda value: _in_order([*dict.items(value)]),
+    BaseException: args_of,
 }
+# Written in C, and with nothing besides attributes; by their ids, as in `structure`.
+_OPEN = (id(object), id(SimpleNamespace))
 # A value of a type that inherits from these, as one of Python's own.
 _PLAIN: "dict[type, Callable[[Any], Any]]" = {
     str: exact,

@@ -1,13 +1,16 @@
 """Whether values are equal, without asking them."""
 
 import copy
+import functools
 import math
 import threading
+from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -28,6 +31,14 @@ class Text(str):
 def text(name: str) -> Text:
     made = Text("x")
     made.name = name  # type: ignore[attr-defined]
+    return made
+
+
+MadeOf: Any = {base: type("Made", (base,), {}) for base in (deque, array, BytesIO, datetime)}
+
+
+def with_attributes(made: Any, **values: Any) -> Any:
+    vars(made).update(values)
     return made
 
 
@@ -56,6 +67,7 @@ def test_what_was_copied_is_equal_and_to_nothing_else(value: Any) -> None:
     [
         ([1, 2], [2, 1]), ({"x": 1}, {"x": 2}), ({"x": 1}, {"y": 1}), ({1, 2}, {1, 3}), (Order([1]), Order([2])),
         (text("a"), text("b")), (around(1), around(2)), ("x" * 10**6, "x" * 10**6 + "y"), (1, True),
+        (with_attributes(ValueError(1), x=1), with_attributes(ValueError(2), x=1)),
         ({"x": 1}, OrderedDict(x=1)), ([], [None]), ({equal_to_all("x"): 1}, {equal_to_all("x"): 2}),
     ],
 )  # fmt: skip
@@ -65,11 +77,21 @@ def test_what_differs_anywhere_is_not(one: Any, other: Any) -> None:
 
 
 def test_order_counts_for_lists_only() -> None:
+    assert same(with_attributes(Order([]), x=1, y=2), with_attributes(Order([]), y=2, x=1))
     assert same({"x": 1, "y": 2}, {"y": 2, "x": 1})
     assert same({f"{number}" for number in range(100)}, {f"{number}" for number in reversed(range(100))})
 
 
-@pytest.mark.parametrize("make", [object, threading.Lock, lambda: deque([1])])
+@pytest.mark.parametrize("make", [
+    object, threading.Lock, lambda: deque([1]),
+    # What is in these attributes do not tell.
+    lambda: with_attributes(MadeOf[deque]([1]), x=1),
+    lambda: with_attributes(MadeOf[array]("i", [1]), x=1),
+    lambda: with_attributes(MadeOf[BytesIO](b"x"), x=1),
+    lambda: with_attributes(MadeOf[datetime](2020, 1, 1), x=1),
+    lambda: with_attributes(functools.partial(print, 1), x=1),
+    lambda: with_attributes(Order([]), **{f"x{number}": 1 for number in range(300)}),
+])  # fmt: skip
 def test_what_cannot_be_looked_into_is_unclear(make: Callable[[], Any]) -> None:
     with pytest.raises(Unclear):
         same([make()], [make()])
