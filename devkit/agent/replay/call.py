@@ -12,6 +12,7 @@ from kombu.serialization import loads, prepare_accept_content, registry
 
 from ...model.failure import Failure
 from ...model.wire import Mutated, ReplayAnswer
+from ..structure import is_plain
 from ..tell.equality import Unclear, same
 from ..tell.exceptions import message
 from ..tell.values import MASK, call_text, is_secret, positional, short
@@ -111,9 +112,22 @@ def check(call: Call) -> None:
     except TypeError as error:
         raise Cannot(
             "unbound",
-            f"the arguments no longer fit {call.task.name}{signature}: {error}",
+            f"the arguments no longer fit {call.task.name}{_plain(signature)}: {error}",
             "--args or --kwargs gives it others",
         ) from None
+
+
+def _plain(signature: inspect.Signature) -> inspect.Signature:
+    """As it can be printed: what else is in it may have a `__repr__` of the project's."""
+
+    def plain(value: Any, instead: Any = inspect.Signature.empty) -> Any:
+        return value if type(value) is type or is_plain(value) else instead
+
+    parameters = [
+        one.replace(annotation=plain(one.annotation), default=plain(one.default, ...))
+        for one in signature.parameters.values()
+    ]
+    return inspect.Signature(parameters, return_annotation=plain(signature.return_annotation))
 
 
 def failed_at_the_call(failure: Failure) -> bool:

@@ -51,6 +51,10 @@ def divide(x, y, items=None):
     if items is not None:
         items.append(y)
     return x / y
+class Endless:
+    def __repr__(self): threading.Event().wait()
+@app.task
+def defaults(x, y: Endless() = Endless(), z: int = 1) -> Endless(): return x
 @app.task(bind=True)
 def request(self, *names): return {name: self.request.get(name) for name in names}
 @app.task
@@ -344,6 +348,7 @@ def test_other_arguments(child: Child) -> None:
         (failure("old.add", [1]), {}, "no task", "shop.add"),
         (failure("shop.divide", [1]), {}, "unbound", "(x, y, items=None)"),
         (failure("shop.divide", [1]), {"do": "check"}, "unbound", "missing a required argument: 'y'"),
+        (failure("shop.defaults", []), {}, "unbound", "shop.defaults(x, y=Ellipsis, z: int = 1): missing"),
         (failure("shop.divide", body=None, missing="set result_extended"), {}, "no body", "set result_extended"),
         (failure("shop.divide", body=b'[[1'), {}, "unreadable body", "cannot be read"),
         (failure("shop.divide", body=b'{"x": 1}'), {}, "unreadable body", "not one of a task"),
