@@ -32,7 +32,10 @@ def anothers(app: Any) -> "dict[str, list[str]]":
 def _addresses(app: Any) -> "dict[str, list[Any]]":
     try:
         brokers = [app.conf.broker_read_url or "amqp://", app.conf.broker_write_url or "amqp://"]
-        return {"broker": brokers, "result backend": [app.conf.result_backend]}
+        backend = app.conf.result_backend
+        if backend == "redis":  # as celery.backends.redis takes it
+            backend = f"redis://{app.conf.get('redis_host') or 'localhost'}:{app.conf.get('redis_port') or 6379}"
+        return {"broker": brokers, "result backend": [backend]}
     except Exception:  # whoever needs the configuration says what is wrong with it
         return {}
 

@@ -37,7 +37,7 @@ def _folder_behind(url: str) -> str:
     with suppress(ValueError):
         parts = urlsplit(url)
         port = parts.port or USUAL_PORTS.get(parts.scheme, 0)
-        number = address(parts.hostname or "")
+        number = address(parts.hostname or "").removeprefix("::ffff:")
         if number.startswith("127.") or number in ("0.0.0.0", "::", "::1"):  # noqa: S104 - whom clients call so
             if parts.scheme in REDIS:
                 return _redis_folder(parts.hostname or LOOPBACK, port)
@@ -48,13 +48,14 @@ def _folder_behind(url: str) -> str:
 
 def address(host: str) -> str:
     """A host's number as far as this machine knows by itself: looking up other names can take long. Else empty."""
+    host = host.lower()
     if not host or host == "localhost" or host.endswith(".localhost"):
         return LOOPBACK
     with suppress(OSError):
         return str(socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)[0][4][0])
     with suppress(OSError), open(HOSTS, encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            number, *names = line.partition("#")[0].split() or [""]
+            number, *names = line.partition("#")[0].lower().split() or [""]
             if host in names:
                 return number
     return ""

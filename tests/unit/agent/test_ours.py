@@ -48,6 +48,15 @@ def test_broker_and_result_backend(ours: Ours, url: str) -> None:
     assert anothers(app(broker_url="memory://", result_backend="rpc://")) == {}
 
 
+def test_a_result_backend_by_its_kind_alone_is_at_the_usual_address(ours: Ours, url: str) -> None:
+    ours()
+    port = int(url.rpartition(":")[2])
+
+    found = anothers(app(broker_url="memory://", result_backend="redis", redis_port=port))
+    assert found == {"result backend": (url, "/theirs")}
+    assert anothers(app(broker_url="memory://", result_backend="redis", redis_host="192.0.2.1", redis_port=port)) == {}
+
+
 @pytest.mark.parametrize("name", ["broker_url", "broker_read_url", "broker_write_url"])
 def test_whichever_way_the_broker_is_named_and_if_it_is_one_of_several(ours: Ours, url: str, name: str) -> None:
     ours()

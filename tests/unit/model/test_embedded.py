@@ -42,7 +42,9 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int
 # --- Redis ---
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1", "0.0.0.0"])
+@pytest.mark.parametrize("host", [
+    "localhost", "127.0.0.1", "127.1", "0.0.0.0", "LocalHost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
+])  # fmt: skip
 def test_an_embedded_redis_says_whose_it_is(theirs: tuple[Path, int], host: str) -> None:
     root, port = theirs
     for url in (f"redis://{host}:{port}/0", f"redis://user:secret@{host}:{port}/7?x=y", f"redis://{host}:{port}"):
@@ -121,7 +123,7 @@ def test_where_nobody_listens_it_is_nobodys() -> None:
 
 def test_names_that_this_machine_knows_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many write redis into /etc/hosts, since their containers have it by that name."""
-    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n\n# 127.0.0.1 shop\n127.0.0.1\tredis rabbitmq # mine\n")
+    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n\n# 127.0.0.1 shop\n127.0.0.1\tredis RabbitMQ # mine\n")
     monkeypatch.setattr(embedded, "HOSTS", str(tmp_path / "hosts"))
 
     assert [address(name) for name in ("redis", "rabbitmq", "localhost", "shop.localhost", "")] == ["127.0.0.1"] * 5
