@@ -67,13 +67,23 @@ def connect(path: Path, timeout_s: float) -> socket.socket:
 def check_data(folder: Path, project: Path) -> None:
     """Raises DevkitError if others may write the data than may write the project's code, or if we may not read it.
 
-    What lies in the project was put there by these; what lies elsewhere has to belong to this user or to theirs.
+    What lies in the project was put there by these; what lies elsewhere, or where everybody may put something, has to
+    belong to this user or to theirs.
     """
     try:
-        link, found, root = folder.lstat(), folder.stat(), project.stat()
+        root, real, home = project.stat(), folder.resolve(), project.resolve()
+        inside = real.is_relative_to(home)
+        for above in filter(Path.exists, {*folder.absolute().parents, *real.parents}):
+            found = above.stat()
+            if home.is_relative_to(above) or project.is_relative_to(above):
+                continue
+            if found.st_mode & ~root.st_mode & stat.S_IWOTH:
+                if not found.st_mode & stat.S_ISVTX:  # they may put another in its place, whenever they like
+                    raise _open(above, found, f"chmod o-w {above}", DATA)
+                inside = False
+        link, found = folder.lstat(), folder.stat()
     except OSError:
         return  # there is none yet
-    inside = folder.resolve().is_relative_to(project.resolve())
     if not inside and not {link.st_uid, found.st_uid} <= {0, os.getuid(), root.st_uid}:
         raise _foreign(folder, found if link.st_uid in (0, os.getuid()) else link, DATA)
     if found.st_mode & OTHERS & ~root.st_mode:

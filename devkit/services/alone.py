@@ -33,6 +33,12 @@ def lock_of(paths: Paths) -> lock.StackLock:
     return lock.StackLock(paths.data, paths.runtime)
 
 
+def make_private(settings: Settings) -> None:
+    """Create the data folder. Raises DevkitError where that is not possible, or where another user was quicker."""
+    make_data(settings.paths)
+    check_data(settings.paths.data, settings.root)
+
+
 @contextmanager
 def only_stack(settings: Settings) -> Iterator[list[str]]:
     """Yields the names of services that a crash had left running, and that are ended now.
@@ -40,7 +46,7 @@ def only_stack(settings: Settings) -> Iterator[list[str]]:
     Raises DevkitError where a stack runs already with the project's data.
     """
     paths = settings.paths
-    make_data(paths)
+    make_private(settings)
     make_runtime(paths.runtime)
     held = lock_of(paths)
     while not held.acquire(settings.root, paths.runtime):

@@ -6,10 +6,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from devkit.errors import DevkitError
+from devkit.services.alone import only_stack
+from devkit.settings.load import load
 from devkit.settings.paths import Paths, paths_for
 from tests.acceptance.harness import DEVKIT, PYTHON, Project
 
@@ -234,6 +238,44 @@ def test_a_data_folder_in_which_others_may_write(small: Project, temp: Path) -> 
 
     assert f"others may write to {temp}" in done.err
     assert f"chmod go-w {temp}" in done.err
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_data_folder_that_others_may_put_another_in_the_place_of(small: Project, temp: Path, made: bool) -> None:
+    """Later, too: a worker looks for breakpoints as long as it runs."""
+    temp.chmod(0o777)  # and not sticky
+    if made:
+        (temp / "data").mkdir(mode=0o700)
+
+    done = small.devkit("up", env={"DEVKIT_DATA_DIR": str(temp / "data")}).expect(1)
+
+    assert f"others may write to {temp}" in done.err
+    assert f"chmod o-w {temp}" in done.err
+
+
+def test_a_data_folder_of_somebody_else_in_a_folder_of_the_project_that_is_everybodys(small: Project) -> None:
+    for path in (small.root, *small.root.parents):
+        if path != Path("/tmp") and path != Path("/"):
+            path.chmod(0o755)
+    (small.root / "tmp").mkdir()
+    (small.root / "tmp").chmod(0o1777)
+    as_stranger("mkdir", str(small.root / "tmp" / "data"))
+
+    done = small.devkit("up", env={"DEVKIT_DATA_DIR": "tmp/data"}).expect(1)
+
+    assert f"{small.root / 'tmp' / 'data'} belongs to somebody else" in done.err
+
+
+def test_somebody_who_is_quicker_than_a_stack_that_makes_its_data_folder(small: Project, temp: Path) -> None:
+    data = temp / "data"
+    as_stranger("mkdir", "-p", str(data / "logs"))  # after it was looked for, and was not there
+
+    with (
+        pytest.raises(DevkitError, match=f"{data} belongs to somebody else"),
+        only_stack(replace(load(small.root, {}, {}), paths=Paths(data, temp / "x" / "y"))),
+    ):
+        pytest.fail("it is believed")
+    assert not (data / "lock").exists()
 
 
 def test_the_lock_cannot_lead_to_somebody_elses_socket(

@@ -7,9 +7,8 @@ import time
 
 from devkit.cli.console import say, show
 from devkit.cli.stack.table import service_table
-from devkit.services.alone import refuse_second
+from devkit.services.alone import make_private, refuse_second
 from devkit.settings.load import Settings
-from devkit.settings.paths import make_data
 from devkit.stack.control import ask_status
 
 INSIDE = "DEVKIT_DETACHED"
@@ -23,7 +22,7 @@ def inside() -> bool:
 
 def start(settings: Settings) -> int:
     """Start the stack in the background; 0 once all is ready, else what the stack exited with, its words shown."""
-    make_data(settings.paths)
+    make_private(settings)
     refuse_second(settings)
     talk = settings.paths.logs / "devkit.log"
     talk.touch(0o600)

@@ -8,6 +8,7 @@ from pathlib import Path
 from devkit.errors import DevkitError, UsageError
 from devkit.model.container import in_container
 from devkit.model.private import make_runtime
+from devkit.services.alone import make_private
 from devkit.settings.load import Settings
 from devkit.settings.paths import make_data
 
@@ -39,9 +40,10 @@ def with_data(load: Callable[[], Settings], notice: Callable[[str], None]) -> Ca
 
     Returns what reads the settings as they are then. Raises DevkitError.
     """
-    paths = load().paths
+    settings = load()
+    paths = settings.paths
     try:
-        make_data(paths)
+        make_private(settings)
     except DevkitError as error:
         if not in_container():
             raise

@@ -53,7 +53,7 @@ def test_a_result_backend_by_its_kind_alone_is_at_the_usual_address(ours: Ours, 
     port = int(url.rpartition(":")[2])
 
     found = anothers(app(broker_url="memory://", result_backend="redis", redis_port=port))
-    assert found == {"result backend": (url, "/theirs")}
+    assert found == {"result backend": [url, "/theirs"]}
     assert anothers(app(broker_url="memory://", result_backend="redis", redis_host="192.0.2.1", redis_port=port)) == {}
 
 
