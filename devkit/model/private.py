@@ -82,7 +82,7 @@ def check_data(folder: Path, project: Path) -> None:
                     raise _open(above, found, f"chmod o-w {above}", DATA)
                 inside = False
         link, found = folder.lstat(), folder.stat()
-    except OSError:
+    except (OSError, RuntimeError):  # a link that leads to itself is the latter
         return  # there is none yet
     if not inside and not {link.st_uid, found.st_uid} <= {0, os.getuid(), root.st_uid}:
         raise _foreign(folder, found if link.st_uid in (0, os.getuid()) else link, DATA)

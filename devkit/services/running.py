@@ -110,6 +110,9 @@ def _stop(settings: Settings) -> bool:
     if not running.wait_until_free(deadline - time.monotonic()):
         raise DevkitError(
             f"the stack ({holder}) has not stopped in {STOPS_IN_S:g} s",
-            mend=["see what still runs: devkit status", f"kill it, its services follow: kill -9 {holder.pid}"],
+            mend=[
+                "see what still runs: devkit status",
+                *([f"kill it, its services follow: kill -9 {holder.pid}"] if holder.pid else []),  # 0: has not said it
+            ],
         )
     return in_containers

@@ -75,7 +75,7 @@ def paths_for(root: Path, data_dir: str, environ: Mapping[str, str]) -> Paths:
     Each data folder has a runtime folder of its own, by whatever way it is reached.
     """
     data = root / Path(data_dir).expanduser()
-    name = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:12]
+    name = hashlib.sha256(os.fsencode(os.path.realpath(data))).hexdigest()[:12]
     homes = [Path(tempfile.gettempdir()) / f"devkit-{os.getuid()}", Path("/tmp") / f"devkit-{os.getuid()}"]  # noqa: S108 - devkit.model.private checks who owns it
     if environ.get("XDG_RUNTIME_DIR"):
         homes.insert(0, Path(environ["XDG_RUNTIME_DIR"]) / "devkit")

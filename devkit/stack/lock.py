@@ -22,6 +22,7 @@ RECORD = "services.json"
 TEXTS = ("host", "container", "project", "runtime")
 # To look whether anyone holds the lock (`holder`) takes it for a moment: a start meanwhile tries again this long.
 LOOK_S = 0.1
+MOST_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Holder:
     def serves(self, project: Path) -> bool:
         """Whether that project's stack is what it runs, here."""
         with suppress(OSError, ValueError):
-            return self.is_here and (not self.project or Path(self.project).samefile(project))
+            theirs = Path(self.project)  # gone, where the project was moved meanwhile, its data with it
+            return self.is_here and (not self.project or not theirs.exists() or theirs.samefile(project))
         return False
 
     def __str__(self) -> str:
@@ -75,6 +77,8 @@ class StackLock:
                 if not _locked(self._fds[-1]):
                     self.release()
                     return False
+                os.ftruncate(self._fds[-1], 0)
+                os.write(self._fds[-1], told)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -85,8 +89,6 @@ class StackLock:
                         "keep the data in a folder of yours, on a disk of this machine: DEVKIT_DATA_DIR=/some/folder"
                     ],
                 ) from error
-            os.ftruncate(self._fds[-1], 0)
-            os.write(self._fds[-1], told)
         return True
 
     def release(self) -> None:
@@ -115,14 +117,14 @@ def _here() -> tuple[str, str]:
 
 def _holder(path: Path) -> Holder | None:
     deadline = time.monotonic() + LOOK_S
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), open(path, "rb", opener=_at_once) as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                with suppress(ValueError, TypeError, KeyError):
-                    told = json.loads(file.read())
+                with suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError):
+                    told = json.loads(file.read(MOST_BYTES))
                     return Holder(int(told["pid"]), *(str(told[name]) for name in TEXTS))
             else:
                 return None
@@ -130,6 +132,11 @@ def _holder(path: Path) -> Holder | None:
                 return Holder(0, *_here(), "", "")
             time.sleep(0.01)  # taken a moment ago, and not yet written
     return None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe of that name has nothing to wait for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _locked(fd: int) -> bool:
@@ -179,8 +186,9 @@ def _recorded(folder: Path) -> Iterator[tuple[str, int]]:
     try:
         if (folder / RECORD).stat().st_uid != os.getuid():
             return
-        recorded = json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
+        with open(folder / RECORD, opener=_at_once) as file:
+            recorded = json.load(file)
+    except (OSError, ValueError, RecursionError):
         return  # the stack before this one stopped as it should
     import psutil
 

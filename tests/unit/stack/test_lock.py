@@ -100,13 +100,37 @@ def test_a_lock_just_taken_has_a_holder_without_a_pid(tmp_path: Path) -> None:
     mine.release()
 
 
-@pytest.mark.parametrize("told", ["4711", "[]", "{}", '{"pid": 1}', "not json", '{"pid": null, "host": 1}'])
+@pytest.mark.parametrize("told", ["4711", "[]", "{}", '{"pid": 1}', "not json", '{"pid": null, "host": 1}',
+    '{"pid": 1e999}', "[" * 100_000, f"{' ' * 100_000}{{}}",
+])  # fmt: skip
 def test_a_lock_that_tells_something_else_has_a_holder_all_the_same(tmp_path: Path, told: str) -> None:
     mine = StackLock(tmp_path)
     assert mine.acquire(PROJECT, RUNTIME)
     (tmp_path / lock.LOCK).write_text(told)
 
     assert pid_of(tmp_path) == 0
+    mine.release()
+
+
+def test_a_lock_that_is_no_file_is_nobodys_and_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / lock.LOCK)
+
+    assert StackLock(tmp_path).holder() is None
+    with pytest.raises(DevkitError, match=f"cannot lock {tmp_path / lock.LOCK}: "):
+        StackLock(tmp_path).acquire(PROJECT, RUNTIME)
+
+
+def test_a_project_that_was_moved_has_its_stack_all_the_same(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    mine = StackLock(before)
+    assert mine.acquire(before, RUNTIME)
+
+    before.rename(after)
+
+    holder = StackLock(after).holder()
+    assert holder
+    assert holder.serves(after)
     mine.release()
 
 
@@ -219,10 +243,18 @@ def test_a_process_that_is_gone_is_not_recorded(programs: Programs, tmp_path: Pa
     assert list(json.loads((tmp_path / lock.RECORD).read_text())) == ["there"]
 
 
-@pytest.mark.parametrize("content", [None, "", "{"])
+@pytest.mark.parametrize(
+    "content", [None, "", "{", "[" * 100_000, '{"a": [99999999999999999999, 1], "b": [-1, 1], "c": [true, 1e400]}']
+)
 def test_a_record_that_says_nothing(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / lock.RECORD).write_text(content)
+
+    assert clean_up(tmp_path, "no such stack") == []
+
+
+def test_a_record_that_is_no_file_says_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / lock.RECORD)
 
     assert clean_up(tmp_path, "no such stack") == []
 
