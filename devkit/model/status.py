@@ -50,7 +50,8 @@ class StackStatus:
             services = tuple(ServiceStatus(**service) for service in data["services"])
             found = cls(**{**data, "services": services, "tasks": tuple(data["tasks"])})
             told = found.environ.keys() - HANDED_OUT
-            if told or not all(isinstance(text, str) for text in (*found.tasks, *found.environ.values())):
+            printable = all(isinstance(text, str) and text.isprintable() for text in found.environ.values())
+            if told or not printable or not all(isinstance(name, str) for name in found.tasks):
                 raise ValueError(f"it hands out {', '.join(sorted(told)) or 'what is no text'}")
             return found
         except (KeyError, TypeError, ValueError, AttributeError) as error:

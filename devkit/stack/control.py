@@ -4,6 +4,7 @@ One request and one answer a connection, each a line of JSON, between processes 
 """
 
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -18,7 +19,7 @@ from devkit.model.wire import ControlRequest, Json
 from devkit.stack.messages import Asked, Taker
 
 ANSWER_TIMEOUT_S = 5.0
-LONGEST_REQUEST = 1 << 16
+LONGEST_REQUEST, LONGEST_ANSWER = 1 << 16, 1 << 24
 
 
 class ControlServer:
@@ -62,7 +63,13 @@ def ask(path: Path, **request: Unpack[ControlRequest]) -> Json | None:
     try:
         with connect(path, ANSWER_TIMEOUT_S) as connection:
             connection.sendall(line(request))
-            return Lines(connection.recv, Json).next()
+            deadline = time.monotonic() + ANSWER_TIMEOUT_S
+
+            def receive(most: int) -> bytes:
+                connection.settimeout(max(deadline - time.monotonic(), 0.001))
+                return connection.recv(most)
+
+            return Lines(receive, Json, LONGEST_ANSWER).next()
     except (OSError, ValueError):
         return None
 

@@ -40,6 +40,8 @@ def test_a_status_comes_over_the_wire_as_it_was() -> None:
     [
         {"environ": {"PYTHONPATH": "/tmp/x"}},
         {"environ": {"CELERY_BROKER_URL": 1}},
+        {"environ": {"CELERY_BROKER_URL": "redis://\0"}},
+        {"environ": {"CELERY_BROKER_URL": "redis://\ud800"}},
         {"environ": ["CELERY_BROKER_URL"]},
         {"environ": None},
         {"tasks": [1]},

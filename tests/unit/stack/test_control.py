@@ -4,7 +4,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from devkit.model.peer import listen
 from devkit.stack import control
 from devkit.stack.control import ControlServer, ask
 from devkit.stack.messages import Asked, Inbox
@@ -53,6 +54,25 @@ def test_a_request_gets_its_answer(path: Path, inbox: Inbox) -> None:
         "text": "ž\n",
     }
     thread.join()
+
+
+@pytest.mark.parametrize("piece", [b"x", b"x" * (1 << 20)])
+def test_an_answer_that_has_no_end_is_none(path: Path, piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 0.3)
+    gone = threading.Event()
+
+    def answer(server: socket.socket) -> None:
+        connection = server.accept()[0]
+        with connection, suppress(OSError):
+            while not gone.wait(0.01):
+                connection.sendall(piece)
+
+    with closing(listen(str(path))) as server:
+        thread = Thread(target=answer, args=(server,), daemon=True)
+        thread.start()
+        assert ask(path, ask="status") is None
+        gone.set()
+        thread.join()
 
 
 def test_many_ask_at_once(path: Path, inbox: Inbox) -> None:
