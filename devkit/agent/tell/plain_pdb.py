@@ -24,12 +24,12 @@ class PlainPdb(pdb.Pdb):
 
     def format_stack_entry(self, frame_lineno: "tuple[FrameType, int]", lprefix: str = ": ") -> str:
         frame, line = frame_lineno
-        returned = {name: _Text(short(value)) for name, value in pairs(frame.f_locals) if name == "__return__"}
+        returned = {name: _ShownAs(short(value)) for name, value in pairs(frame.f_locals) if name == "__return__"}
         shown: Any = SimpleNamespace(f_code=frame.f_code, f_globals=frame.f_globals, f_locals=returned)
         return super().format_stack_entry((shown, line), lprefix)
 
 
-class _Text(str):
+class _ShownAs(str):
     """Printed as it is."""
 
     __slots__ = ()
