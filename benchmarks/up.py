@@ -110,8 +110,8 @@ def typed(service: Service, left_out: Sequence[str]) -> list[str]:
 
 def environ_of(service: Service) -> dict[str, str]:
     """Its variables, the broker's address among them."""
-    late = json.loads(service.order)["env"] if service.order else {}
-    return {**service.env, **late}
+    order = json.loads(service.order) if service.order else {"env": {}}
+    return {**service.env, **order.get("run", order)["env"]}
 
 
 def readiness(service: Service, log: Path) -> Callable[[], bool]:
