@@ -324,3 +324,11 @@ class Unknown:
 
 def test_a_signature_that_cannot_be_had() -> None:
     assert call_text(Unknown(), (1,), {}) == "1"
+
+
+def test_of_many_values_in_one_another_some_are_looked_at() -> None:
+    text = short([[[1] * 10] * 10] * 10)
+
+    assert "1" in text
+    assert text.count("1") < 200
+    assert not text.endswith("…")  # the text itself had room for more
