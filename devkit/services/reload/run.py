@@ -1,4 +1,4 @@
-"""Runs the worker or the API with hot reload: joins the handover with its zygotes, its watcher and its supervisor."""
+"""Runs the worker or the API with hot reload: joins the handover with its zygotes, its watcher and its parent."""
 
 import os
 import sys
@@ -74,7 +74,7 @@ class _Runner:
         paths = self._settings.paths
         self._plan = plan
         self._voice = voice
-        self._supervisor = Parent()
+        self._parent = Parent()
         self._ready_file = ready_file
         self._inbox: Inbox = SimpleQueue()
         self._loans = _address(paths) if plan.name == "worker" else ""
@@ -91,7 +91,7 @@ class _Runner:
             return self._run(zygote, port)
 
     def _run(self, zygote: ZygoteProcess, port: int | None) -> int:
-        if self._supervisor:
+        if self._parent:
             order = self._await_order(zygote)
             if order is None:
                 zygote.close()
@@ -103,7 +103,7 @@ class _Runner:
         else:
             self._app, self._late = self._find_out()
         url = self._plan.bind(self._settings, port)
-        if url and not self._supervisor:
+        if url and not self._parent:
             self._voice.notice(f"{self._app} on {url}")
         options = self._settings.options
         self._eyes = eyes = Eyes(self._settings, self._app, self._inbox, self._learned, self._voice)
@@ -114,24 +114,24 @@ class _Runner:
         handover = Handover(
             program,
             inbox=self._inbox,
-            reporter=_Reporter(self._voice, self._supervisor, self._ready_file),
+            reporter=_Reporter(self._voice, self._parent, self._ready_file),
             base=self._settings.root,
             watch=eyes,
             refresh=self._refresh,
             paused=lambda pid: paused_tasks(self._sessions, pid),
             delays=Restarts().crashed,
-            waits_for_save=options.reload and not self._supervisor,
+            waits_for_save=options.reload and not self._parent,
             heals=options.reload,
         )
         return handover.run()
 
     def _find_out(self) -> tuple[AppRef, dict[str, str]]:
-        """What a supervisor's order would tell. Raises DevkitError."""
+        """What a parent's order would tell. Raises DevkitError."""
         return self._plan.find_app(self._settings), given_brokers(self._settings)[0]
 
     def _await_order(self, zygote: ZygoteProcess) -> ServiceOrder | None:
         """Pass questions about the app on to the zygote, until the order to run arrives."""
-        for order in self._supervisor.orders():
+        for order in self._parent.orders():
             if "run" in order:
                 return order
             zygote.order(describe=order["describe"])
@@ -139,7 +139,7 @@ class _Runner:
             while True:
                 match message := self._inbox.get():
                     case Told(_, note) if "facts" in note or "problem" in note:
-                        self._supervisor.tell(**note)
+                        self._parent.tell(**note)
                         break
                     case ZygoteEnded(_, code):
                         raise DevkitError(
@@ -185,7 +185,7 @@ class _Runner:
         if not changed:
             return None
         before, self._settings = self._settings, self._load()
-        if self._settings.options != before.options and not self._supervisor:
+        if self._settings.options != before.options and not self._parent:
             self._app, self._late = self._find_out()
         if self._settings.options != before.options and self._eyes:
             self._eyes.renew(self._settings)
@@ -202,17 +202,17 @@ def _address(paths: Paths) -> str:
 
 
 class _Reporter:
-    """`devkit.reload.program.Announcer`: tells people, the supervisor and whoever looks at the ready file."""
+    """`devkit.reload.program.Announcer`: tells people, the parent and whoever looks at the ready file."""
 
-    def __init__(self, voice: Voice, supervisor: Parent, ready_file: ReadyFile) -> None:
+    def __init__(self, voice: Voice, parent: Parent, ready_file: ReadyFile) -> None:
         self.notice = voice.notice
         self.problem = voice.problem
-        self._supervisor = supervisor
+        self._parent = parent
         self._ready_file = ready_file
 
     def progress(self, generation: int, state: State, note: str) -> None:
         self._ready_file.show(there=state in ("ready", "reloading"))
-        self._supervisor.progress(generation, state, note)
+        self._parent.progress(generation, state, note)
 
 
 def paused_tasks(sessions: Sessions, pid: int) -> str:
