@@ -33,7 +33,7 @@ class Globals:
         from devkit.services.alone import where_it_runs
         from devkit.settings.load import load
 
-        typed = {key: value for key, value in flags.items() if value is not None}
+        typed = {key: value for key, value in flags.items() if value is not None and value != ()}
         return where_it_runs(load(self.folder, typed, os.environ))
 
 
@@ -69,4 +69,5 @@ def switch_off(key: str, name: str) -> Callable[[F], F]:
     return click.option(name, key, flag_value=False, type=bool, default=None, help=f"Do not {known()[key]}.")
 
 
+env_file_flag = flag("env_file", "--env-file", metavar="FILE", multiple=True)
 json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")

@@ -7,10 +7,10 @@ the `--env-file`; a variable that is really set wins over both, as with docker c
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.settings.options import Options, check_of, environment_name, known
@@ -63,7 +63,7 @@ class Settings:
 
     `sources` maps each option's key to where its value came from, for people to read: "flag",
     "DEVKIT_API", "pyproject.toml", "default". `paths` are the project's folders. `environ` is what services get, `.env`
-    included; `inherited` is without that, and `env_file` the file asked for beside it.
+    included; `inherited` is without that, and `env_files` are the files asked for beside it, of which the last wins.
     """
 
     root: Path
@@ -72,13 +72,14 @@ class Settings:
     sources: Mapping[str, str]
     environ: Mapping[str, str]
     inherited: Mapping[str, str]
-    env_file: Path | None
+    env_files: tuple[Path, ...]
     extra_services: tuple[ExtraService, ...]
     fastapi_entrypoint: str | None
 
     def passed_on(self) -> list[str]:
         """The flags that another devkit command needs to come to the same settings in this project's folder."""
-        flags = ["--env-file", str(self.env_file)] if self.env_file and self.sources["env_file"] == "flag" else []
+        files = self.env_files if self.sources["env_file"] == "flag" else ()
+        flags = [part for file in files for part in ("--env-file", str(file))]
         return [*flags, "--no-reload"] if self.sources["reload"] == "flag" and not self.options.reload else flags
 
 
@@ -113,10 +114,10 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
     _reject_unknown_keys(table, text)
 
     types = get_type_hints(Options)
-    env_file, source = _value("env_file", types, flags, environ, table, text)
+    named, source = _value("env_file", types, flags, environ, table, text)
     # As typed, a path starts from where it was typed; in pyproject.toml from there.
     base = start.resolve() if source == "flag" else root
-    asked = None if env_file is None else Path(os.path.abspath(base / Path(env_file).expanduser()))  # noqa: PTH100
+    asked = tuple(Path(os.path.abspath(base / Path(name).expanduser())) for name in named or ())  # noqa: PTH100
     merged = {**_env_files(root, asked), **environ}
     values = {key: _value(key, types, flags, merged, table, text) for key in known()}
     options = Options(**{key: value for key, (value, source) in values.items() if source != DEFAULT})
@@ -127,7 +128,7 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
         sources={key: source for key, (_, source) in values.items()},
         environ=merged,
         inherited=environ,
-        env_file=asked,
+        env_files=asked,
         extra_services=tuple(_extra_service(name, value, text) for name, value in services.items()),
         fastapi_entrypoint=_entrypoint(_table(tool, "tool", "fastapi")),
     )
@@ -216,13 +217,13 @@ def _line_of(text: str, *path: str) -> int:
     return len(lines)
 
 
-def _env_files(root: Path, asked: Path | None) -> dict[str, str]:
-    """The variables of `.env` and of the file asked for; of two values the one asked for wins."""
+def _env_files(root: Path, asked: Sequence[Path]) -> dict[str, str]:
+    """The variables of `.env` and of the files asked for; of several values the last one wins."""
     paths = [path for path in [root / ".env"] if path.is_file()]
-    if asked:
-        if not asked.is_file():
-            raise UsageError(f"there is no env file {asked}", mend=["correct --env-file, DEVKIT_ENV_FILE or env_file"])
-        paths.append(asked)
+    for path in asked:
+        if not path.is_file():
+            raise UsageError(f"there is no env file {path}", mend=["correct --env-file, DEVKIT_ENV_FILE or env_file"])
+        paths.append(path)
     if not paths:
         return {}
     from dotenv import dotenv_values
@@ -249,14 +250,16 @@ _WORDS = {
 
 
 def _kind(hint: Any) -> type:
-    """The type that a value must have: `int | None` → int."""
+    """The type that a value must have: `int | None` → int, `tuple[str, ...]` → tuple."""
+    if get_origin(hint) is tuple:
+        return tuple
     kind: type = next((part for part in get_args(hint) if part is not type(None)), hint)
     return kind
 
 
 def _from_text(text: str, hint: Any, variable: str) -> Any:
     kind = _kind(hint)
-    readers: dict[type, Callable[[str], Any]] = {bool: lambda word: _WORDS[word.lower()]}
+    readers: dict[type, Callable[[str], Any]] = {bool: lambda word: _WORDS[word.lower()], tuple: _listed}
     try:
         return readers.get(kind, kind)(text)
     except (KeyError, ValueError):
@@ -266,12 +269,22 @@ def _from_text(text: str, hint: Any, variable: str) -> Any:
         ) from None
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    """What is separated by commas, or as in PATH."""
+    return tuple(part.strip() for part in text.replace(os.pathsep, ",").split(",") if part.strip())
+
+
 def _checked(value: Any, hint: Any, where: str) -> Any:
     kind = _kind(hint)
+    if kind is tuple and (_is_text(value) or _is_strings(value)):
+        return (value,) if isinstance(value, str) else tuple(value)
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a string in quotes"}[kind]
+        wanted = {
+            bool: "true or false", int: "a whole number", float: "a number", str: "a string in quotes",
+            tuple: "a string in quotes, or a list of such",
+        }[kind]  # fmt: skip
         raise UsageError(f"{where} has to be {wanted}, not {value!r}")
     return value
 

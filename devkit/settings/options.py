@@ -62,7 +62,7 @@ class Options:
     failures_days: float = _option(14.0, "for how many days", POSITIVE)
     failures_mb: float = _option(100.0, "and in how many megabytes, their arguments included", POSITIVE)
     compose_file: str = _option("docker-compose.dev.yml", "the compose file of the stack in containers")
-    env_file: str | None = _option(None, "a file of environment variables, besides .env")
+    env_file: tuple[str, ...] = _option((), "a file of environment variables, besides .env; of several the last wins")
     timeout: float = _option(60.0, "seconds that a service may take to become ready", POSITIVE)
     data_dir: str = _option(".devkit", "where logs and data are kept")
 

@@ -2,7 +2,7 @@
 
 import click
 
-from devkit.cli.base import Globals, flag, global_options, switch_off
+from devkit.cli.base import Globals, env_file_flag, global_options, switch_off
 
 
 @click.command()
@@ -10,7 +10,7 @@ from devkit.cli.base import Globals, flag, global_options, switch_off
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port (default: 8000, or the next free one).")
 @switch_off("reload", "--no-reload")
-@flag("env_file", "--env-file", metavar="FILE")
+@env_file_flag
 @click.option("--ready-file", metavar="FILE", help="Is there while the API accepts connections; for health checks.")
 @global_options
 @click.pass_obj

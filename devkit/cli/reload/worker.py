@@ -2,13 +2,13 @@
 
 import click
 
-from devkit.cli.base import Globals, flag, global_options, switch_off
+from devkit.cli.base import Globals, env_file_flag, flag, global_options, switch_off
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
 @flag("celery", "-A", "--app", metavar="MODULE:ATTR")
 @switch_off("reload", "--no-reload")
-@flag("env_file", "--env-file", metavar="FILE")
+@env_file_flag
 @click.option("--ready-file", metavar="FILE", help="Is there while the worker consumes; for health checks.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED, metavar="[CELERY WORKER OPTIONS]...")
 @global_options

@@ -88,8 +88,7 @@ class Eyes:
 
 def settings_files(settings: Settings) -> tuple[Path, ...]:
     """The files, there or not, whose change changes the settings."""
-    asked = [settings.env_file] if settings.env_file else []
-    return (settings.root / ".env", settings.root / "pyproject.toml", *asked)
+    return (settings.root / ".env", settings.root / "pyproject.toml", *settings.env_files)
 
 
 def outermost(folders: Sequence[Path]) -> list[Path]:

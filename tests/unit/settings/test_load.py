@@ -102,9 +102,35 @@ def test_services_get_the_environment_and_what_the_env_files_add(tmp_path: Path)
     write(tmp_path, env="A=dotenv\nB=dotenv\nC=dotenv\nBARE\n")
     (tmp_path / "local.env").write_text("B=asked\nC=asked\n")
 
-    settings = load(tmp_path, {"env_file": "local.env"}, {"C": "real", "D": "real"})
+    settings = load(tmp_path, {"env_file": ("local.env",)}, {"C": "real", "D": "real"})
 
     assert settings.environ == {"A": "dotenv", "B": "asked", "C": "real", "D": "real"}
+
+
+@pytest.mark.parametrize("place", ["flag", "variable with commas", "variable as PATH", "table"])
+def test_of_several_env_files_the_last_one_wins(tmp_path: Path, place: str) -> None:
+    write(tmp_path, '[tool.devkit]\nenv_file = ["one.env", "two.env"]' if place == "table" else "", env="A=dotenv")
+    (tmp_path / "one.env").write_text("A=one\nB=one\nC=one\n")
+    (tmp_path / "two.env").write_text("B=two\nC=two\n")
+    written = {"variable with commas": "one.env, two.env", "variable as PATH": f"{tmp_path}/one.env:two.env"}
+
+    settings = load(
+        tmp_path,
+        {"env_file": ("one.env", "two.env")} if place == "flag" else {},
+        {"C": "real"} | ({"DEVKIT_ENV_FILE": written[place]} if place in written else {}),
+    )
+
+    assert {name: settings.environ[name] for name in "ABC"} == {"A": "one", "B": "two", "C": "real"}
+    assert settings.env_files == (tmp_path / "one.env", tmp_path / "two.env")
+
+
+def test_another_devkit_command_is_given_each_env_file_that_was_typed(tmp_path: Path) -> None:
+    for name in ("one.env", "two.env"):
+        (tmp_path / name).touch()
+
+    settings = load(tmp_path, {"env_file": ("one.env", "two.env")}, {})
+
+    assert settings.passed_on() == ["--env-file", str(tmp_path / "one.env"), "--env-file", str(tmp_path / "two.env")]
 
 
 @pytest.mark.parametrize("place", ["flag", "variable", "table"])
@@ -113,7 +139,7 @@ def test_the_env_file_may_be_asked_for_anywhere(tmp_path: Path, place: str) -> N
     settings = read(
         tmp_path,
         '[tool.devkit]\nenv_file = "local.env"' if place == "table" else "",
-        {"env_file": "local.env"} if place == "flag" else {},
+        {"env_file": ("local.env",)} if place == "flag" else {},
         {"DEVKIT_ENV_FILE": str(tmp_path / "local.env")} if place == "variable" else {},
     )
 
@@ -121,7 +147,7 @@ def test_the_env_file_may_be_asked_for_anywhere(tmp_path: Path, place: str) -> N
 
 
 def test_a_missing_env_file(tmp_path: Path) -> None:
-    found = error(tmp_path, flags={"env_file": "no.env"})
+    found = error(tmp_path, flags={"env_file": ("no.env",)})
 
     assert found.what == f"there is no env file {tmp_path / 'no.env'}"
     assert "--env-file" in found.mend[0]
@@ -193,7 +219,8 @@ def test_toml_that_is_no_text(tmp_path: Path) -> None:
         ("timeout", "'60'", "a number, not '60'"),
         ("broker", "['redis://x']", "a string in quotes, not ['redis://x']"),
         ("data_dir", "7", "a string in quotes, not 7"),
-        ("env_file", "7", "a string in quotes, not 7"),
+        ("env_file", "7", "a string in quotes, or a list of such, not 7"),
+        ("env_file", "['.env', 7]", "a string in quotes, or a list of such, not ['.env', 7]"),
     ],
 )
 def test_a_value_of_the_wrong_type_in_the_table(tmp_path: Path, key: str, value: str, wanted: str) -> None:

@@ -167,7 +167,7 @@ def test_what_was_a_flag_to_up_is_one_to_worker(tmp_path: Path) -> None:
         "concurrency": 4,
         "pool": "threads",
         "queues": "a,b",
-        "env_file": str(tmp_path / "dev.env"),
+        "env_file": (str(tmp_path / "dev.env"),),
         "reload": False,
     }
 
