@@ -75,7 +75,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "tasks": set(),
     },
     "containers": {"inside": set()},
-    "settings": {"discover": set(), "evidence": set()},
+    "settings": {"discover": {"evidence"}, "evidence": set()},
 }
 # What joins the rooms stands above them, as does who sends `inside` into a container; all else on a storey's landing
 # lies below.

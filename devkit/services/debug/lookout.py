@@ -12,7 +12,7 @@ from devkit.containers.execs import Exec, InContainer, InPod
 from devkit.containers.watch import ContainerWatch
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.model.session import Session, Waiting
-from devkit.settings.discover.compose import has_compose_file
+from devkit.settings.evidence.compose import has_compose_file
 
 LIST_S = 1.0  # so often docker is asked which containers there are
 AGAIN_S = 2.0  # after so long one that could not be looked into may have become another one

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from devkit.errors import DevkitError, UsageError
 from devkit.model.embedded import anothers_project
 from devkit.model.failure import Failure, Unreadable
-from devkit.settings.discover.compose import has_compose_file
+from devkit.settings.evidence.compose import has_compose_file
 from devkit.settings.load import Settings
 from devkit.store.failures import REDIS, FailureStore, choose, open_store
 from devkit.store.places import Elsewhere, Places

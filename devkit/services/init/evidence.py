@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from devkit.settings.discover import AppRef
-from devkit.settings.discover.project import is_ignored, scan
+from devkit.settings.discover.project import scan
+from devkit.settings.evidence.walk import is_ignored
 
 PYTHONS = (13, 12, 11)  # the 3.x that devkit runs on; the first one that the project allows is taken
 SCHEDULE = re.compile(r"\b(beat_schedule|add_periodic_task|CELERY_?BEAT_SCHEDULE)\b")

@@ -7,7 +7,7 @@ from devkit.errors import DevkitError
 from devkit.services.project.broker import asked_for, settled
 from devkit.services.project.python import find_python
 from devkit.settings.discover import AppRef, find_celery, resolve_celery
-from devkit.settings.discover.compose import has_compose_file
+from devkit.settings.evidence.compose import has_compose_file
 from devkit.settings.load import Settings
 from devkit.stack.control import ask_status
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from devkit.containers.docker import Container, DockerError, containers_of, find_docker
 from devkit.model.address import rerouted
-from devkit.settings.discover.compose import has_compose_file
+from devkit.settings.evidence.compose import has_compose_file
 from devkit.settings.load import Settings
 from devkit.stack.control import ask
 

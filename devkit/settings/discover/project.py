@@ -1,16 +1,13 @@
 """The whole project: one walk through its files for both kinds, and which app is the likeliest."""
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from devkit.settings.discover.kinds import KINDS, Kind, place
 from devkit.settings.discover.module import UNREADABLE, Module, inspect, read, why
+from devkit.settings.evidence.walk import walk
 
-_IGNORED = frozenset(("venv", "node_modules", "__pycache__", "build", "dist", "site-packages"))
-_ENVIRONMENT = frozenset(("pyvenv.cfg", "conda-meta"))
 _ASIDE = frozenset(("test", "tests", "doc", "docs", "example", "examples", "benchmark", "benchmarks"))
 
 
@@ -56,7 +53,7 @@ class ProjectFiles:
 @cache  # both kinds, and both ways to ask, share one walk
 def scan(root: Path) -> ProjectFiles:
     """The project in this folder."""
-    files = tuple(sorted(_python_files(root)))
+    files = walk(root).python
     modules: dict[Path, Module] = {}
     skipped: dict[Path, str] = {}
     for file in files:
@@ -67,28 +64,3 @@ def scan(root: Path) -> ProjectFiles:
         except UNREADABLE as error:
             skipped[Path(file)] = why(error)
     return ProjectFiles(root, files, modules, skipped)
-
-
-def is_ignored(folder: str) -> bool:
-    """Whether a folder of this name is not the project's own."""
-    return folder.startswith(".") or folder in _IGNORED
-
-
-def _python_files(root: Path) -> Iterator[str]:
-    todo = [str(root)]
-    while todo:
-        folder = todo.pop()
-        try:
-            with os.scandir(folder) as listing:
-                entries = list(listing)
-        except OSError:
-            continue
-        if folder != str(root) and not _ENVIRONMENT.isdisjoint(entry.name for entry in entries):
-            continue
-        for entry in entries:
-            stem, ending = entry.name[:-3], entry.name[-3:]
-            if entry.is_dir(follow_symlinks=False):  # links lead out of the project, or round in circles
-                if not is_ignored(entry.name):
-                    todo.append(entry.path)
-            elif ending == ".py" and "." not in stem and entry.is_file():
-                yield entry.path

@@ -9,8 +9,9 @@ from devkit.errors import UsageError, did_you_mean
 from devkit.settings.discover.kinds import CELERY, FASTAPI, Kind
 from devkit.settings.discover.mend import choices, shown, suggestions, ways
 from devkit.settings.discover.module import UNREADABLE, Module, inspect, read, why
-from devkit.settings.discover.project import is_ignored, scan
+from devkit.settings.discover.project import scan
 from devkit.settings.discover.roots import AppRef, app_ref, dotted, import_root, locate, module_names
+from devkit.settings.evidence.walk import is_ignored
 
 
 def resolve_celery(root: Path, spec: str) -> AppRef:

@@ -264,6 +264,6 @@ def test_a_path_is_answered_with_its_dotted_form(project: Write, spec: str, dott
 
 def test_a_named_app_costs_no_scan_of_the_project(project: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     root = project({"backend/worker.py": APP})
-    monkeypatch.setattr("devkit.settings.discover.project._python_files", None)
+    monkeypatch.setattr("devkit.settings.discover.project.walk", None)
 
     assert str(resolve_celery(root, "worker:app")) == "worker:app"

@@ -9,7 +9,7 @@ import pytest
 
 from devkit.containers.docker import Container
 from devkit.services.reach.members import Containers, find_stack
-from devkit.settings.discover.compose import has_compose_file
+from devkit.settings.evidence.compose import has_compose_file
 from devkit.settings.load import load
 from devkit.settings.paths import paths_for
 from devkit.stack.control import ControlServer
@@ -87,11 +87,12 @@ def found_in(root: Path, docker: Path) -> tuple[Containers | None, bool]:
 
 
 def test_docker_is_asked_only_where_a_compose_file_is(tmp_path: Path, docker: Path) -> None:
-    root = tmp_path / "project"
+    root, other = tmp_path / "project", tmp_path / "other"
     root.mkdir()
-
-    assert found_in(root, docker) == (None, False)
+    other.mkdir()
     (root / "compose.yml").write_text(COMPOSE)
+
+    assert found_in(other, docker) == (None, False)
     assert found_in(root, docker) == (None, True)
     docker.unlink()
     assert find_stack(load(root, {}, {"PATH": ""})) is None
