@@ -15,7 +15,10 @@ HANDED_OUT = frozenset(
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service. `ready_s` is seconds from its own start to ready, `restarts` counts those after crashes."""
+    """One service. `ready_s` is seconds from its own start to ready, `restarts` counts those after crashes.
+
+    `spared`: the stack is up without it.
+    """
 
     name: str
     state: State
@@ -26,6 +29,7 @@ class ServiceStatus:
     generation: int
     note: str
     how: str
+    spared: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class StackStatus:
     services: tuple[ServiceStatus, ...]
     tasks: tuple[str, ...] = ()
     environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def all_ready(self) -> bool:
+        """Whether all are that it waits for."""
+        return all(one.state == "ready" or one.spared for one in self.services)
 
     def to_wire(self) -> Json:
         """As JSON values, for the control socket."""

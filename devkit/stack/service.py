@@ -34,6 +34,7 @@ class Service:
     `order` is for services started through `devkit.agent`: the process is started early, imports what it can,
     and waits on its standard input for this line, which says what to run.
     `external` services run already and are only shown.
+    `optional`: the others start without it where it does not, unless one that is not optional depends on it.
     `signal_group` sends the stop signals to the whole process group: a shell does not pass them on.
     `stdin_open` keeps standard input open for as long as devkit lives.
     """
@@ -48,6 +49,7 @@ class Service:
     how: str = ""
     order: bytes | None = None
     external: bool = False
+    optional: bool = False
     signal_group: bool = False
     stdin_open: bool = False
     grace_s: float = 5.0

@@ -139,6 +139,7 @@ class Supervisor:
                 generation=unit.generation,
                 note=unit.note,
                 how=unit.service.how,
+                spared=self._is_spared(unit),
             )
             for unit in self._units.values()
         ]
@@ -157,13 +158,13 @@ class Supervisor:
                 self._overdue(unit)
         if not self._stopping:
             for unit in self._units.values():
-                if unit.stage is Stage.WAITING and self._dependencies_ready(unit):
-                    self._start(unit)
+                if unit.stage is Stage.WAITING:
+                    self._start_if_it_can(unit)
         if self._stopping:  # also because one could not be started
             for unit in self._units.values():
                 if unit.stage not in (Stage.STOPPING, Stage.FAILED) and not self._is_needed(unit):
                     self._stop(unit, then=Stage.STOPPED)
-        elif not self._up and all(unit.stage is Stage.READY for unit in self._units.values()):
+        elif not self._up and all(unit.stage is Stage.READY or self._is_spared(unit) for unit in self._units.values()):
             self._up = True
             self._reporter.all_ready(self.statuses())
 
@@ -178,8 +179,12 @@ class Supervisor:
             waited_for = getattr(unit.service.ready, "what", "")
             self._give_up(unit, problem, [f"devkit waited for {waited_for}; more time: --timeout SECONDS"])
 
-    def _dependencies_ready(self, unit: _Unit) -> bool:
-        return all(self._units[name].stage is Stage.READY for name in unit.service.depends_on if name in self._units)
+    def _start_if_it_can(self, unit: _Unit) -> None:
+        needed = [self._units[name] for name in unit.service.depends_on if name in self._units]
+        if all(one.stage is Stage.READY for one in needed):
+            self._start(unit)
+        elif not self._up and (spared := next(filter(self._is_spared, needed), None)):
+            self._give_up(unit, f"{unit.service.name} needs {spared.service.name}, which did not start", [])
 
     def _is_needed(self, unit: _Unit) -> bool:
         """Whether something that depends on it, also by way of others, still runs."""
@@ -187,6 +192,15 @@ class Supervisor:
             unit.service.name in other.service.depends_on and (other.process or self._is_needed(other))
             for other in self._units.values()
         )
+
+    def _is_optional(self, unit: _Unit) -> bool:
+        """Whether the stack is of use without it, and without all that depends on it."""
+        dependents = (other for other in self._units.values() if unit.service.name in other.service.depends_on)
+        return unit.service.optional and all(map(self._is_optional, dependents))
+
+    def _is_spared(self, unit: _Unit) -> bool:
+        """Whether it will not run, and the others do not wait for it."""
+        return unit.stage is Stage.FAILED and self._is_optional(unit)
 
     # What happens to one service
 
@@ -269,16 +283,20 @@ class Supervisor:
         self._reporter.notice(f"{what}; it starts again in {delay:g} s")
 
     def _give_up(self, unit: _Unit, problem: str, mend: Sequence[str]) -> None:
-        """The service will not run. While all start, that ends the whole start; later the others go on."""
-        name = unit.service.name
+        """The service will not run. While all start, that ends the whole start, if it is not optional; later the others
+        go on."""
+        name, others_go_on = unit.service.name, self._up or self._is_optional(unit)
         mend = [*mend, f"read all of its output: devkit logs {name}"]
-        if self._up:
+        if others_go_on:
             mend.append(f"start it again: devkit restart {name}")
+        excerpt = self._reporter.tail(name)
         if self._exit_code == 0:  # of several that fail to start the first one is the news
-            self._reporter.failed(DevkitError(problem, excerpt=self._reporter.tail(name), mend=mend))
+            self._reporter.failed(DevkitError(problem, excerpt=excerpt, mend=mend))
         unit.note = problem
+        if unit.process is None and others_go_on:  # the end of what it said is why
+            unit.note = ": ".join([problem, *excerpt.splitlines()[-1:]])
         self._stop(unit, then=Stage.FAILED)
-        if not self._up:
+        if not others_go_on:
             self._exit_code = 1
             self._stopping = True
 

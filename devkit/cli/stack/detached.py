@@ -6,7 +6,7 @@ import sys
 import time
 
 from devkit.cli.console import say, show
-from devkit.cli.stack.table import service_table
+from devkit.cli.stack.table import all_ready, service_table
 from devkit.services.alone import make_private, refuse_second
 from devkit.settings.load import Settings
 from devkit.stack.control import ask_status
@@ -39,10 +39,10 @@ def start(settings: Settings) -> int:
     try:
         while (code := process.poll()) is None:
             status = ask_status(settings.paths.socket)
-            if status and status.pid == process.pid and all(one.state == "ready" for one in status.services):
+            if status and status.pid == process.pid and status.all_ready:
                 say(talk.read_text(errors="replace").rstrip())
                 show(service_table(status.services, with_state=False))
-                say("devkit: all is ready; devkit logs -f shows its output, devkit down stops it")
+                say(f"devkit: {all_ready(status.services)}; devkit logs -f shows its output, devkit down stops it")
                 return 0
             time.sleep(POLL_S)
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from threading import Thread
 from types import TracebackType
 
 from devkit.cli.console import error_text, wants_colour
-from devkit.cli.stack.table import service_table
+from devkit.cli.stack.table import all_ready, service_table
 from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus
 from devkit.settings.paths import Paths
@@ -76,7 +76,7 @@ class Report:
         """All are: the table, then the output."""
         if not self._quiet:
             self._printer.say(service_table(services, with_state=False) + "\n\n")
-            self.notice("all is ready; Ctrl-C stops it")
+            self.notice(f"{all_ready(services)}; Ctrl-C stops it")
         self._printer.release()
 
     def notice(self, text: str) -> None:

@@ -11,13 +11,13 @@ STATE_STYLES = {"ready": "green", "failed": "bold red", "starting": "yellow", "r
 
 
 def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str:
-    """The table of `up` and, with each service's state, of `status`."""
+    """The table of `up` and, with each service's state, of `status`; a state that is not ready is told in both."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     columns: dict[str, list[Text]] = {"service": [Text(service.name) for service in services]}
-    if with_state:
+    if with_state or not all(service.state == "ready" for service in services):
         columns["state"] = [Text(service.state, STATE_STYLES[service.state]) for service in services]
     columns["ready after"] = [Text("" if s.ready_s is None else f"{s.ready_s:.2f} s") for s in services]
     columns["url"] = [Text(service.url or "") for service in services]
@@ -34,6 +34,12 @@ def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table_text(table, 1000)
+
+
+def all_ready(services: Sequence[ServiceStatus]) -> str:
+    """That all are ready, but those which the others do without."""
+    spared = ", ".join(service.name for service in services if service.state != "ready")
+    return f"all is ready but {spared}" if spared else "all is ready"
 
 
 def _how(service: ServiceStatus) -> str:

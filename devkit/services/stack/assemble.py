@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import ServiceStatus, StackStatus
@@ -167,7 +167,10 @@ def _broker_name(project: StackProject, url: str, *, alone: bool) -> str:
 
 
 def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[Service]:
-    """Those wanted and all that they depend on; all, if none is named. Raises UsageError for a circle."""
+    """Those wanted and all that they depend on; all, if none is named. Who names one cannot spare it.
+
+    Raises UsageError for a circle.
+    """
     by_name = {service.name: service for service in services}
     chosen: set[str] = set()
 
@@ -186,7 +189,8 @@ def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[S
                 f"'{name}' is not part of this stack: {_absent(name)}", looked=[f"it has {', '.join(by_name)}"]
             )
         choose_one(name, ())
-    return [service for service in services if service.name in chosen]
+    spared = {service.name for service in services if service.optional}.difference(wanted)
+    return [replace(service, optional=service.name in spared) for service in services if service.name in chosen]
 
 
 def _absent(name: str) -> str:

@@ -13,6 +13,8 @@ AHEAD = ("celery.bin.celery", "flower.command", "celery.backends.redis", "kombu.
 SAVE_INTERVAL_MS = 5000
 # Each generation of the worker has a name of its own; those that have ended leave Flower's list after a while.
 PURGE_S = 60
+# A project's settings for Flower may be those of its server.
+NOWHERE_ELSE = ("--unix_socket=", "--certfile=", "--keyfile=")
 
 
 def flower_argv(python: str) -> tuple[str, ...]:
@@ -31,7 +33,7 @@ def flower_service(
     # Flower asks for workers as soon as it starts, and warns once for each question that none answers yet.
     level = project.environ.get("FLOWER_LOGGING", "error")
     argv += [
-        "flower", f"--address={HOST}", f"--port={port.number}", "--enable_events=True",
+        "flower", f"--address={HOST}", f"--port={port.number}", *NOWHERE_ELSE, "--enable_events=True",
         f"--purge_offline_workers={PURGE_S}",
         "--persistent=True", f"--db={project.own_files('flower') / 'flower'}",
         f"--state_save_interval={SAVE_INTERVAL_MS}", f"--logging={level}",
@@ -44,6 +46,7 @@ def flower_service(
         order=run_order(project, "celery", argv),
         ready=http_answers(f"http://{HOST}:{port.number}/healthcheck"),
         depends_on=depends_on,
+        optional=True,
         url=f"http://{HOST}:{port.number}",
         how=("celery flower" if installed else "celery flower (devkit's own: the project has none)") + port.note,
     )

@@ -158,6 +158,70 @@ def test_a_program_that_cannot_be_started() -> None:
     assert world.told("SIG") == ["1 redis SIGINT"]
 
 
+# --- what is optional ---
+
+FLOWER = service("flower", "redis", optional=True)
+
+
+def test_an_optional_service_that_does_not_start_is_spared() -> None:
+    world = World(REDIS, API, FLOWER, flower=Program(ready=None, lives=3, code=2))
+    answer = world.ask(10, ask="status")
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("all ready", "failed") == [
+        "4 failed: flower ended with exit code 2",
+        "4 all ready: redis, api, flower",
+    ]
+    flower = answer.get_nowait()["flower"]
+    assert (flower.state, flower.spared) == ("failed", True)
+    assert flower.note == "flower ended with exit code 2: last words of flower"
+
+
+def test_one_that_is_never_ready_is_ended() -> None:
+    world = World(REDIS, FLOWER, timeout=60, flower=NEVER_READY)
+    world.at(100, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("flower", "all ready")[1:] == [
+        "61 failed: flower did not become ready in 60 s",
+        "61 flower SIGINT",
+        "61.5 flower ends",
+        "61.5 all ready: redis, flower",
+    ]
+
+
+def test_what_is_not_optional_cannot_spare_what_it_depends_on() -> None:
+    world = World(FLOWER, REDIS, service("page", "flower"), flower=Program(ready=None, lives=1))
+
+    assert world.run() == 1
+    assert [error.what for error in world.errors] == ["flower ended with exit code 1"]
+
+
+def test_what_is_optional_does_not_wait_for_what_is_spared() -> None:
+    page = service("page", "flower", optional=True)
+    world = World(page, FLOWER, REDIS, flower=Program(ready=None, lives=1))
+    answer = world.ask(10, ask="status")
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert [error.what for error in world.errors] == [
+        "flower ended with exit code 1", "page needs flower, which did not start",
+    ]  # fmt: skip
+    assert statuses(answer.get_nowait()) == {"page": "failed", "flower": "failed", "redis": "ready"}
+    assert world.told("page starts") == []
+
+
+def test_a_spared_service_starts_when_it_is_asked_to() -> None:
+    world = World(REDIS, FLOWER, flower=[Program(ready=None, lives=1), Program()])
+    world.ask(10, ask="restart", services=["flower"])
+    answer = world.ask(15, ask="status")
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert statuses(answer.get_nowait()) == {"redis": "ready", "flower": "ready"}
+
+
 # --- crashes later ---
 
 
