@@ -1,7 +1,7 @@
 """What all commands share: the global options, flags that set an option, and the settings that follow."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,12 +29,23 @@ class Globals:
         return Path(self.directory or ".").absolute()
 
     def settings(self, **flags: Any) -> "Settings":
-        """Those of the project. `flags` are the options of the command; those that are None were not given."""
-        from devkit.services.alone import where_it_runs
-        from devkit.settings.load import load
+        """Those of the project. `flags` are the options of the command; those that are None were not given.
 
-        typed = {key: value for key, value in flags.items() if value is not None and value != ()}
-        return where_it_runs(load(self.folder, typed, os.environ))
+        What its running stack was started with counts more than all but these.
+        """
+        from devkit.services.known import settings_of
+
+        return settings_of(self.folder, _typed(flags), os.environ)
+
+    def place(self, **flags: Any) -> "Settings":
+        """The same, as the stack itself has them, and whoever only wants to reach it."""
+        from devkit.services.known import place_of
+
+        return place_of(self.folder, _typed(flags), os.environ)
+
+
+def _typed(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in flags.items() if value is not None and value != ()}
 
 
 def global_options(function: F) -> F:
@@ -69,5 +80,27 @@ def switch_off(key: str, name: str) -> Callable[[F], F]:
     return click.option(name, key, flag_value=False, type=bool, default=None, help=f"Do not {known()[key]}.")
 
 
-env_file_flag = flag("env_file", "--env-file", metavar="FILE", multiple=True)
+# How the project's code is found and run, for every command that runs it.
+PROJECT = {
+    "celery": flag("celery", "-A", "--app", metavar="MODULE:ATTR"),
+    "python": flag("python", "--python", metavar="FILE"),
+    "env_file": flag("env_file", "--env-file", metavar="FILE", multiple=True),
+    "broker": flag("broker", "--broker", metavar="URL"),
+    "result_backend": flag("result_backend", "--result-backend", metavar="URL"),
+}
+
+
+def project_options(function: F) -> F:
+    """All of these, and the global ones."""
+    function = global_options(function)
+    for option in reversed(PROJECT.values()):
+        function = option(function)
+    return function
+
+
+def project_flags(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of them that a command was given, taken out of its other options."""
+    return {key: options.pop(key) for key in PROJECT}
+
+
 json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")

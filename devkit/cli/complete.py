@@ -17,7 +17,7 @@ def _running(ctx: click.Context) -> "StackStatus | None":
     from devkit.stack.control import ask_status
 
     with suppress(DevkitError):
-        return ask_status(ctx.ensure_object(Globals).settings().paths.socket)
+        return ask_status(ctx.ensure_object(Globals).place().paths.socket)
     return None
 
 
@@ -43,7 +43,7 @@ def tasks_and_paused(ctx: click.Context, parameter: click.Parameter, incomplete:
     from devkit.services.debug.find import PausedTasks
 
     try:
-        settings = ctx.ensure_object(Globals).settings()
+        settings = ctx.ensure_object(Globals).place()
     except DevkitError:
         return []
     ids = [one.session.id for one in PausedTasks(settings).ours()]
@@ -55,6 +55,6 @@ def recent_ids(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[
     from devkit.services.failures.search import Failures
 
     try:
-        return Failures(ctx.ensure_object(Globals).settings()).quick_ids(incomplete)
+        return Failures(ctx.ensure_object(Globals).place()).quick_ids(incomplete)
     except DevkitError:
         return []

@@ -2,16 +2,15 @@
 
 import click
 
-from devkit.cli.base import Globals, flag, global_options, switch_off
+from devkit.cli.base import Globals, flag, project_options, switch_off
 
 
 @click.command()
-@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
 @flag("api", "--api", metavar="MODULE:ATTR")
 @switch_off("with_api", "--no-api")
 @click.option("--docker", is_flag=True, help="Write the files for a stack in containers instead.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-@global_options
+@project_options
 @click.pass_obj
 def init(given: Globals, /, docker: bool, force: bool, **flags: object) -> int:
     """Write [tool.devkit] into pyproject.toml, with what discovery finds.

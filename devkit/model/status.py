@@ -1,5 +1,6 @@
 """What a running stack tells about itself: the value behind `devkit status`."""
 
+import os
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -33,6 +34,37 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True)
+class StartedWith:
+    """What a stack runs and was told at its start: the other commands go by it, as its worker does.
+
+    `celery` and `api` are MODULE:ATTR, each imported from its folder; `api` is empty where the stack has none. The
+    files and folders are absolute paths. `queues`, `pool` and `concurrency` are what `up` was told by flags.
+    """
+
+    celery: str
+    celery_folder: str
+    python: str
+    api: str = ""
+    api_folder: str = ""
+    env_files: tuple[str, ...] = ()
+    queues: str = ""
+    pool: str = ""
+    concurrency: int | None = None
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> "StartedWith":
+        """Raises TypeError or ValueError for what no stack of this version tells."""
+        found = cls(**{**data, "env_files": tuple(data["env_files"])})
+        paths = [found.celery_folder, found.python, *found.env_files, *([found.api_folder] if found.api else [])]
+        texts = [found.celery, found.api, found.api_folder, found.queues, found.pool, *paths]
+        if not all(isinstance(text, str) and text.isprintable() for text in texts):
+            raise ValueError("what it was started with is no text")
+        if not all(map(os.path.isabs, paths)) or not isinstance(found.concurrency, int | None):
+            raise ValueError("what it was started with is no path")
+        return found
+
+
+@dataclass(frozen=True)
 class StackStatus:
     """One project's stack. `environ` holds what the services got beyond the user's environment: only `HANDED_OUT`."""
 
@@ -42,6 +74,7 @@ class StackStatus:
     services: tuple[ServiceStatus, ...]
     tasks: tuple[str, ...] = ()
     environ: dict[str, str] = field(default_factory=dict)
+    started_with: StartedWith | None = None
 
     @property
     def all_ready(self) -> bool:
@@ -57,11 +90,13 @@ class StackStatus:
         """Raises DevkitError for the status of a stack of another version."""
         try:
             services = tuple(ServiceStatus(**service) for service in data["services"])
-            found = cls(**{**data, "services": services, "tasks": tuple(data["tasks"])})
-            told = found.environ.keys() - HANDED_OUT
+            told = data.get("started_with")
+            started_with = None if told is None else StartedWith.from_wire(told)
+            found = cls(**{**data, "services": services, "tasks": tuple(data["tasks"]), "started_with": started_with})
+            unknown = found.environ.keys() - HANDED_OUT
             printable = all(isinstance(text, str) and text.isprintable() for text in found.environ.values())
-            if told or not printable or not all(isinstance(name, str) for name in found.tasks):
-                raise ValueError(f"it hands out {', '.join(sorted(told)) or 'what is no text'}")
+            if unknown or not printable or not all(isinstance(name, str) for name in found.tasks):
+                raise ValueError(f"it hands out {', '.join(sorted(unknown)) or 'what is no text'}")
             return found
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DevkitError(

@@ -1,14 +1,14 @@
 """Settings from flags, the environment, `.env` files and `[tool.devkit]`, each with the place it came from.
 
-Order: flag > environment > `[tool.devkit]` in pyproject.toml > default. The environment includes `.env` and
-the `--env-file`; a variable that is really set wins over both, as with docker compose.
+Order: flag > running stack > environment > `[tool.devkit]` in pyproject.toml > default. The environment includes
+`.env` and the `--env-file`; a variable that is really set wins over both, as with docker compose.
 """
 
 import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -41,6 +41,7 @@ SERVICE_KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "depends_on": (_is_strings, 'depends_on = ["api"]'),
 }
 DEFAULT = "default"
+RUNNING = "the running stack"
 BUILT_IN_SERVICES = ("redis", "api", "worker", "flower", "beat")
 RESERVED_NAMES = (*BUILT_IN_SERVICES, "devkit")  # which has a log of its own
 
@@ -61,9 +62,10 @@ class ExtraService:
 class Settings:
     """What devkit is to do in one project.
 
-    `sources` maps each option's key to where its value came from, for people to read: "flag",
+    `sources` maps each option's key to where its value came from, for people to read: "flag", "the running stack",
     "DEVKIT_API", "pyproject.toml", "default". `paths` are the project's folders. `environ` is what services get, `.env`
     included; `inherited` is without that, and `env_files` are the files asked for beside it, of which the last wins.
+    `import_roots` tells, by the option's key, from which folder the running stack imports an app.
     """
 
     root: Path
@@ -75,11 +77,14 @@ class Settings:
     env_files: tuple[Path, ...]
     extra_services: tuple[ExtraService, ...]
     fastapi_entrypoint: str | None
+    import_roots: Mapping[str, Path] = field(default_factory=dict)
 
     def passed_on(self) -> list[str]:
         """The flags that another devkit command needs to come to the same settings in this project's folder."""
         files = self.env_files if self.sources["env_file"] == "flag" else ()
         flags = [part for file in files for part in ("--env-file", str(file))]
+        if self.options.python and self.sources["python"] == "flag":
+            flags += ["--python", self.options.python]
         return [*flags, "--no-reload"] if self.sources["reload"] == "flag" and not self.options.reload else flags
 
 
@@ -100,12 +105,20 @@ def find_root(start: Path) -> Path:
     return found
 
 
-def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+def load(
+    start: Path,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    root: Path | None = None,
+    running: Mapping[str, Any] | None = None,
+) -> Settings:
     """The settings for the project around `start`; `flags` are the options given on the command line.
 
+    `root` is the project's folder if that is known already, `running` are the options that its running stack has.
     Raises UsageError for TOML that does not parse, an unknown key, a value of the wrong type, a missing env file.
     """
-    root = find_root(start)
+    root = root or find_root(start)
     document, text = _read_pyproject(root / "pyproject.toml")
     tool = _table(document, "tool")
     table = dict(_table(tool, "tool", "devkit"))
@@ -114,12 +127,21 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
     _reject_unknown_keys(table, text)
 
     types = get_type_hints(Options)
-    named, source = _value("env_file", types, flags, environ, table, text)
+    given = {key: (value, RUNNING) for key, value in (running or {}).items()}
+    given |= {key: (value, "flag") for key, value in flags.items()}
+    if "/" in flags.get("python", ""):
+        given["python"] = (_from(start.resolve(), flags["python"]), "flag")
+    named, source = _value("env_file", types, given, environ, table, text)
     # As typed, a path starts from where it was typed; in pyproject.toml from there.
     base = start.resolve() if source == "flag" else root
-    asked = tuple(Path(os.path.abspath(base / Path(name).expanduser())) for name in named or ())  # noqa: PTH100
+    asked = tuple(Path(_from(base, name)) for name in named or ())
+    if missing := next((path for path in asked if not path.is_file()), None):
+        mend = "correct --env-file, DEVKIT_ENV_FILE or env_file"
+        if source == RUNNING:
+            mend = "the stack was started with it: name another with --env-file, or start it anew"
+        raise UsageError(f"there is no env file {missing}", mend=[mend])
     merged = {**_env_files(root, asked), **environ}
-    values = {key: _value(key, types, flags, merged, table, text) for key in known()}
+    values = {key: _value(key, types, given, merged, table, text) for key in known()}
     options = Options(**{key: value for key, (value, source) in values.items() if source != DEFAULT})
     return Settings(
         root=root,
@@ -134,18 +156,23 @@ def load(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) -> S
     )
 
 
+def _from(folder: Path, path: str) -> str:
+    """The path from this folder on; links in it stay links, as that of a virtualenv's interpreter has to."""
+    return os.path.abspath(folder / Path(path).expanduser())  # noqa: PTH100
+
+
 def _value(
     key: str,
     types: Mapping[str, Any],
-    flags: Mapping[str, Any],
+    given: Mapping[str, tuple[Any, str]],
     environ: Mapping[str, str],
     table: Mapping[str, Any],
     text: str,
 ) -> tuple[Any, str]:
-    """An option's value and its source; (None, "default") where it is set nowhere."""
+    """An option's value and its source, which may be `given`; (None, "default") where it is set nowhere."""
     variable = environment_name(key)
-    if key in flags:
-        value, source, where = flags[key], "flag", f"--{key.replace('_', '-')}"
+    if key in given:
+        (value, source), where = given[key], f"--{key.replace('_', '-')}"
     elif environ.get(variable):
         value, source, where = _from_text(environ[variable], types[key], variable), variable, variable
     elif key in table:
@@ -220,10 +247,7 @@ def _line_of(text: str, *path: str) -> int:
 def _env_files(root: Path, asked: Sequence[Path]) -> dict[str, str]:
     """The variables of `.env` and of the files asked for; of several values the last one wins."""
     paths = [path for path in [root / ".env"] if path.is_file()]
-    for path in asked:
-        if not path.is_file():
-            raise UsageError(f"there is no env file {path}", mend=["correct --env-file, DEVKIT_ENV_FILE or env_file"])
-        paths.append(path)
+    paths += asked
     if not paths:
         return {}
     from dotenv import dotenv_values

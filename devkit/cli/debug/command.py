@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, flag, global_options, json_flag
+from devkit.cli.base import Globals, json_flag, project_flags, project_options
 from devkit.cli.complete import tasks_and_paused
 
 
@@ -33,11 +33,10 @@ from devkit.cli.complete import tasks_and_paused
 @click.option("-n", "--namespace", metavar="NS", help="The namespace of --pod; kubectl's own without it.")
 @click.option("--timeout", type=click.FloatRange(0), metavar="S", help="Wait so many seconds at most.")
 @click.option("--no-wait", is_flag=True, help="Set the breakpoints, and return.")
-@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
 @json_flag
-@global_options
+@project_options
 @click.pass_obj
-def debug(given: Globals, /, celery: str | None, **options: Any) -> int:
+def debug(given: Globals, /, **options: Any) -> int:
     """Attach to a paused task; with none paused, wait for one.
 
     TASK is a task's name, or a dotted end of it; ID is the beginning of a paused task's id, at least 4 characters.
@@ -45,6 +44,7 @@ def debug(given: Globals, /, celery: str | None, **options: Any) -> int:
     from devkit.cli.debug.request import DebugRequest
     from devkit.cli.debug.steps import DebugCommand
 
+    flags = project_flags(options)
     request = DebugRequest(**options)
     request.check_together()
-    return DebugCommand(given.settings(celery=celery), given.folder, request).run()
+    return DebugCommand(given.settings(**flags), given.folder, request).run()

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, flag, global_options, json_flag
+from devkit.cli.base import Globals, json_flag, project_options
 from devkit.cli.complete import tasks
 
 
@@ -14,11 +14,8 @@ from devkit.cli.complete import tasks
 @click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="At most so many; 20 without it.")
 @click.option("--results", is_flag=True, help="Look through the stored results, too, as those of other workers.")
 @click.option("--allow-pickle", is_flag=True, help="Read pickled results: that may run any code that is in them.")
-@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
-@flag("broker", "--broker", metavar="URL")
-@flag("result_backend", "--result-backend", metavar="URL")
 @json_flag
-@global_options
+@project_options
 @click.pass_obj
 def failures(
     given: Globals,

@@ -4,18 +4,15 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, flag, global_options, json_flag
+from devkit.cli.base import Globals, json_flag, project_options
 from devkit.cli.complete import recent_ids
 
 
 @click.command()
 @click.argument("task_id", metavar="ID", shell_complete=recent_ids)
 @click.option("--allow-pickle", is_flag=True, help="Read a pickled result: that may run any code that is in it.")
-@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
-@flag("broker", "--broker", metavar="URL")
-@flag("result_backend", "--result-backend", metavar="URL")
 @json_flag
-@global_options
+@project_options
 @click.pass_obj
 def show(given: Globals, /, task_id: str, allow_pickle: bool, as_json: bool, **flags: Any) -> int:
     """Show a failed task as a whole: its request, its arguments, the traceback with source and locals.

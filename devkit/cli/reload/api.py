@@ -2,7 +2,7 @@
 
 import click
 
-from devkit.cli.base import Globals, env_file_flag, global_options, switch_off
+from devkit.cli.base import Globals, project_options, switch_off
 
 
 @click.command()
@@ -10,9 +10,8 @@ from devkit.cli.base import Globals, env_file_flag, global_options, switch_off
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port (default: 8000, or the next free one).")
 @switch_off("reload", "--no-reload")
-@env_file_flag
 @click.option("--ready-file", metavar="FILE", help="Is there while the API accepts connections; for health checks.")
-@global_options
+@project_options
 @click.pass_obj
 def api(
     given: Globals, /, module_attr: str | None, host: str, port: int | None, ready_file: str | None, **flags: object
@@ -20,8 +19,10 @@ def api(
     """Serve the FastAPI application; new code is live as soon as it is saved, and no connection is refused."""
     from devkit.cli.reload.voice import StderrVoice
     from devkit.services.reload.api import ApiPlan
+    from devkit.services.reload.parent import has_parent
     from devkit.services.reload.run import run_reloading
 
     plan = ApiPlan(module_attr, host)
     voice = StderrVoice(debug=given.debug)
-    return run_reloading(lambda: given.settings(**flags), plan, voice, port=port, ready_file=ready_file)
+    read = given.place if has_parent() else given.settings  # a stack does not ask itself
+    return run_reloading(lambda: read(**flags), plan, voice, port=port, ready_file=ready_file)

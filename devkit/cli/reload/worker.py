@@ -2,16 +2,14 @@
 
 import click
 
-from devkit.cli.base import Globals, env_file_flag, flag, global_options, switch_off
+from devkit.cli.base import Globals, project_options, switch_off
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
-@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
 @switch_off("reload", "--no-reload")
-@env_file_flag
 @click.option("--ready-file", metavar="FILE", help="Is there while the worker consumes; for health checks.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED, metavar="[CELERY WORKER OPTIONS]...")
-@global_options
+@project_options
 @click.pass_obj
 def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str | None, **flags: object) -> int:
     """Run a Celery worker; new code is live as soon as it is saved, and no task is lost.
@@ -19,9 +17,11 @@ def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str |
     All other options are those of `celery worker`.
     """
     from devkit.cli.reload.voice import StderrVoice
+    from devkit.services.reload.parent import has_parent
     from devkit.services.reload.run import run_reloading
     from devkit.services.reload.worker import WorkerPlan
 
     plan = WorkerPlan(celery_options)
     voice = StderrVoice(debug=given.debug)
-    return run_reloading(lambda: given.settings(**flags), plan, voice, ready_file=ready_file)
+    read = given.place if has_parent() else given.settings  # a stack does not ask itself
+    return run_reloading(lambda: read(**flags), plan, voice, ready_file=ready_file)

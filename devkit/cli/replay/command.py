@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, flag, global_options, json_flag
+from devkit.cli.base import Globals, json_flag, project_flags, project_options
 from devkit.cli.complete import recent_ids, tasks
 
 
@@ -30,11 +30,8 @@ from devkit.cli.complete import recent_ids, tasks
 @click.option("--since", metavar="WHEN", help="With --all: since then: 30m, 2h, 1d ago, a date and time.")
 @click.option("--check", is_flag=True, help="Run nothing, only say whether the arguments still fit the task.")
 @click.option("--allow-pickle", is_flag=True, help="Read pickled arguments: that may run any code that is in them.")
-@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
-@flag("broker", "--broker", metavar="URL")
-@flag("result_backend", "--result-backend", metavar="URL")
 @json_flag
-@global_options
+@project_options
 @click.pass_obj
 def replay(given: Globals, /, **options: Any) -> int:
     """Run a failed task again, here, with the arguments as they arrived, and compare.
@@ -47,7 +44,7 @@ def replay(given: Globals, /, **options: Any) -> int:
     from devkit.errors import DevkitError, UsageError
     from devkit.services.replay.replayer import CannotReplay
 
-    flags = {key: options.pop(key) for key in ("celery", "broker", "result_backend")}
+    flags = project_flags(options)
     request = Request(**options)
     request.check_together()
     try:

@@ -13,7 +13,7 @@ def down(given: Globals) -> int:
     from devkit.cli.console import say
     from devkit.services.running import take_down
 
-    done = take_down(given.settings())
+    done = take_down(given.place())
     if done.left:
         say(f"ended what a crash had left running: {', '.join(done.left)}")
     if done.containers:

@@ -21,7 +21,7 @@ def logs(given: Globals, service: tuple[str, ...], follow: bool, lines: int | No
     from devkit.services.running import find_printed
 
     with (
-        closing(find_printed(given.settings(), service)) as printed,
+        closing(find_printed(given.place(), service)) as printed,
         closing(LogView(printed.names, as_json=as_json, following=follow)) as view,
     ):
         view.past(printed.past(lines))

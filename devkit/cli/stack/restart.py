@@ -17,7 +17,7 @@ def restart(given: Globals, service: tuple[str, ...]) -> int:
     from devkit.errors import DevkitError
     from devkit.services.running import find_running
 
-    stack = find_running(given.settings())
+    stack = find_running(given.place())
     if stack is None:
         raise DevkitError("no stack runs here", mend=["start it: devkit up"])
     show(service_table(stack.restart(service), with_state=False))

@@ -18,7 +18,7 @@ def status(given: Globals, as_json: bool) -> int:
     from devkit.model.status import StackStatus
     from devkit.services.running import find_running
 
-    settings = given.settings()
+    settings = given.place()
     root, stack = str(settings.root), find_running(settings)
     found = stack.status if stack else StackStatus(root, None, None, ())
     if as_json:

@@ -2,20 +2,17 @@
 
 import click
 
-from devkit.cli.base import Globals, env_file_flag, flag, global_options, switch_off
+from devkit.cli.base import Globals, flag, project_options, switch_off
 from devkit.cli.complete import services
 
 
 @click.command()
 @click.argument("service", nargs=-1, shell_complete=services)
-@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
 @flag("api", "--api", metavar="MODULE:ATTR")
 @switch_off("with_api", "--no-api")
 @switch_off("with_flower", "--no-flower")
 @switch_off("with_beat", "--no-beat")
 @switch_off("reload", "--no-reload")
-@flag("broker", "--broker", metavar="URL")
-@flag("result_backend", "--result-backend", metavar="URL")
 @flag("concurrency", "-c", "--concurrency", type=click.IntRange(min=1), metavar="N")
 @flag("pool", "-P", "--pool", metavar="NAME")
 @flag("queues", "-Q", "--queues", metavar="LIST")
@@ -23,14 +20,13 @@ from devkit.cli.complete import services
 @flag("flower_port", "--flower-port", type=click.IntRange(1, 65535), metavar="PORT")
 @flag("redis_port", "--redis-port", type=click.IntRange(1, 65535), metavar="PORT")
 @flag("rabbitmq_port", "--rabbitmq-port", type=click.IntRange(1, 65535), metavar="PORT")
-@env_file_flag
 @flag("timeout", "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
 @click.option("-d", "--detach", is_flag=True, help="Return once all is ready.")
 @click.option("--docker", is_flag=True, help="Start it in containers, from docker-compose.dev.yml.")
 @click.option("--scale", multiple=True, metavar="SERVICE=N", help="With --docker: so many containers of a service.")
 @click.option("--profile", multiple=True, metavar="NAME", help="With --docker: the compose file's services of it, too.")
 @click.option("--build", is_flag=True, help="With --docker: build the image anew.")
-@global_options
+@project_options
 @click.pass_obj
 def up(
     given: Globals,
@@ -52,7 +48,7 @@ def up(
     from devkit.services.compose.plan import ComposeRequest
 
     quiet = detached.inside()
-    settings = given.settings(**flags)
+    settings = given.place(**flags)
     if docker:
         return starting.in_containers(settings, ComposeRequest(service, profile, scale, build, detach))
     for name, value in (("--scale", scale), ("--profile", profile), ("--build", build)):

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, flag, global_options, json_flag
+from devkit.cli.base import Globals, json_flag, project_options
 from devkit.cli.complete import tasks
 
 
@@ -15,9 +15,8 @@ from devkit.cli.complete import tasks
 @click.option("--kwargs", "kwargs_json", default="{}", metavar="JSON", help="Keyword arguments, a JSON object.")
 @click.option("--queue", metavar="Q", help="Send it to this queue.")
 @click.option("--wait/--no-wait", default=True, help="Wait for the result (the default), or only send.")
-@flag("celery", "-A", "--app", metavar="MODULE:ATTR")
 @json_flag
-@global_options
+@project_options
 @click.pass_obj
 def run(
     given: Globals,

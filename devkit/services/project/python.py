@@ -19,7 +19,7 @@ def find_python(root: Path, setting: str | None, environ: Mapping[str, str]) -> 
         if not found:
             raise UsageError(
                 f"there is no interpreter {setting}",
-                mend=['correct python = "..." under [tool.devkit], or DEVKIT_PYTHON'],
+                mend=['correct --python, DEVKIT_PYTHON, or python = "..." under [tool.devkit]'],
             )
         return found
     homes = [root / ".venv", root / "venv"]

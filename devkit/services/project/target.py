@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError
+from devkit.services.project.apps import celery_app
 from devkit.services.project.broker import asked_for, settled
 from devkit.services.project.python import find_python
-from devkit.settings.discover import AppRef, find_celery, resolve_celery
+from devkit.settings.discover import AppRef
 from devkit.settings.evidence.compose import has_compose_file
 from devkit.settings.load import Settings
 from devkit.stack.control import ask_status
@@ -43,10 +44,9 @@ class Target:
 
 def find_target(settings: Settings) -> Target:
     """Raises DevkitError where no app, or no interpreter, is found."""
-    options = settings.options
-    app = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
+    app = celery_app(settings)
     given, running = given_brokers(settings)
-    python = find_python(settings.root, options.python, settings.environ)
+    python = find_python(settings.root, settings.options.python, settings.environ)
     routes = None
     if not running and has_compose_file(settings.root):  # else nothing is imported for it
         from devkit.services.reach.routes import find_routes

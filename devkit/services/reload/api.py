@@ -7,7 +7,8 @@ from devkit.errors import DevkitError, UsageError
 from devkit.model.wire import ApiOrder
 from devkit.services.commands import app_in
 from devkit.services.ports import Ports
-from devkit.settings.discover import AppRef, find_fastapi, resolve_fastapi
+from devkit.services.project.apps import fastapi_app
+from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
 from devkit.stack.ports import holder
@@ -40,8 +41,7 @@ class ApiPlan:
 
     def find_app(self, settings: Settings) -> AppRef:
         """The app set, or the one found. Raises DevkitError."""
-        asked = self._asked or settings.options.api or settings.fastapi_entrypoint
-        app = resolve_fastapi(settings.root, asked) if asked else find_fastapi(settings.root)
+        app = fastapi_app(settings, self._asked)
         if app is None:
             raise UsageError(
                 "no FastAPI app found",

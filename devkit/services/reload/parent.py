@@ -10,6 +10,11 @@ from devkit.model.lines import Lines, line, write
 from devkit.model.wire import NOTIFY_FD, Note, ServiceOrder, State
 
 
+def has_parent() -> bool:
+    """Whether there is somebody: to be asked before a `Parent` is made."""
+    return NOTIFY_FD in os.environ
+
+
 class Parent:
     """Whoever started this command through `devkit.stack.process.Process`: `devkit up`, or nobody."""
 

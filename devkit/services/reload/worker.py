@@ -7,7 +7,8 @@ from itertools import zip_longest
 from devkit.errors import UsageError
 from devkit.model.wire import Keeping, WorkerOrder
 from devkit.services.commands import app_in
-from devkit.settings.discover import AppRef, find_celery, resolve_celery
+from devkit.services.project.apps import celery_app
+from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
 
@@ -48,8 +49,7 @@ class WorkerPlan:
 
     def find_app(self, settings: Settings) -> AppRef:
         """The app set, or the one found. Raises DevkitError."""
-        asked = settings.options.celery
-        return resolve_celery(settings.root, asked) if asked else find_celery(settings.root)
+        return celery_app(settings)
 
     def bind(self, settings: Settings, port: int | None) -> str:  # noqa: ARG002
         """Nothing to bind: a worker listens to nobody."""

@@ -43,6 +43,7 @@ class Stack:
     notes: list[str]
     ports: Ports
     run: str
+    api: AppRef | None = None
     started_at: float = field(default_factory=time.monotonic)
 
     def status(self, pid: int, services: Sequence[ServiceStatus]) -> StackStatus:
@@ -53,6 +54,7 @@ class Stack:
             services=tuple(services),
             tasks=tuple(self.facts["tasks"]),
             environ=dict(self.project.late),
+            started_with=self.project.started_with(self.api),
         )
 
 
@@ -94,7 +96,7 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     if "api" in on and not api:
         notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
     services = _services(project, facts, choice, ports, api, on)
-    return Stack(project, _with_dependencies(services, wanted), facts, notes, ports, run)
+    return Stack(project, _with_dependencies(services, wanted), facts, notes, ports, run, api)
 
 
 def _services(

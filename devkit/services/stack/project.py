@@ -1,10 +1,12 @@
 """What the services of one project have in common, and the orders that they are started with."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from devkit.model.lines import line
+from devkit.model.status import StartedWith
 from devkit.model.wire import LaunchOrder, ServiceOrder
 from devkit.services.commands import app_in
 from devkit.settings.discover import AppRef
@@ -39,6 +41,22 @@ class StackProject:
     def folder(self) -> Path:
         """The import root and working directory of the project's processes."""
         return self.celery.folder
+
+    def started_with(self, api: AppRef | None) -> StartedWith:
+        """What the other commands are to go by."""
+        settings = self.settings
+        typed = {key: value for key, value in vars(settings.options).items() if settings.sources[key] == "flag"}
+        return StartedWith(
+            celery=str(self.celery),
+            celery_folder=str(self.celery.folder),
+            python=os.path.abspath(self.python),  # noqa: PTH100 - a link stays one: that is the virtualenv
+            api=str(api or ""),
+            api_folder=str(api.folder) if api else "",
+            env_files=tuple(map(str, settings.env_files)),
+            queues=typed.get("queues", ""),
+            pool=typed.get("pool", ""),
+            concurrency=typed.get("concurrency"),
+        )
 
     def own_files(self, name: str) -> Path:
         """The folder under `.devkit/` where a service keeps its data; it is made here."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from devkit.errors import DevkitError
-from devkit.model.status import ServiceStatus, StackStatus
+from devkit.model.status import ServiceStatus, StackStatus, StartedWith
 
 WORKER = ServiceStatus(
     name="worker",
@@ -27,6 +27,7 @@ STACK = StackStatus(
     services=(WORKER, API),
     tasks=("tasks.add", "tasks.div"),
     environ={"CELERY_BROKER_URL": "redis://:secret@127.0.0.1:6379/0"},
+    started_with=StartedWith("a:b", "/p/src", "/p/.venv/bin/python", "m:a", "/p", ("/p/a.env",), "q", "solo", 3),
 )
 
 
@@ -49,6 +50,27 @@ def test_a_status_comes_over_the_wire_as_it_was() -> None:
         {"services": [{}]},
         {"services": 1},
         {"of": "another version"},
+        *(
+            {"started_with": {**STACK.to_wire()["started_with"], **wrong}}  # type: ignore[dict-item]
+            for wrong in (
+                {"celery": 1},
+                {"celery": "a:b\n"},
+                {"celery": None},
+                {"celery_folder": "src"},
+                {"python": ""},
+                {"python": "python"},
+                {"env_files": ["a.env"]},
+                {"env_files": [1]},
+                {"env_files": 1},
+                {"queues": 1},
+                {"api_folder": "src"},
+                {"concurrency": "3"},
+                {"pool": "\ud800"},
+                {"and": "more"},
+            )
+        ),
+        {"started_with": {}},
+        {"started_with": []},
     ],
     ids=repr,
 )

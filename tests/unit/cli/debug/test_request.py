@@ -4,6 +4,7 @@ from shlex import split
 
 import pytest
 
+from devkit.cli.base import project_flags
 from devkit.cli.debug.command import debug
 from devkit.cli.debug.request import DebugRequest
 from devkit.errors import UsageError
@@ -11,7 +12,7 @@ from devkit.errors import UsageError
 
 def typed(line: str) -> DebugRequest:
     options = debug.make_context("debug", split(line)).params
-    del options["celery"]  # a setting
+    project_flags(options)
     return DebugRequest(**options)
 
 
