@@ -9,9 +9,11 @@ from functools import cache, partial
 from types import CodeType
 from typing import Any
 
+import celery
 from celery import _state
 from celery.app.trace import TraceInfo
 from celery.exceptions import Retry
+from celery.utils.serialization import get_pickleable_exception
 
 from ..model.text import is_named
 from .structure import attributes, traceback_of
@@ -98,6 +100,9 @@ def _heard(original: Any) -> "Callable[..., Any]":
         einfo = original(info, task, *args, **kwargs)
         if einfo is not None:
             told = [finish(einfo.traceback) for finish in filter(None, heard)]
+            if celery.VERSION < (5, 3):
+                # It puts the error back that cannot be pickled, and the worker's main process never hears of it.
+                einfo.exception = get_pickleable_exception(einfo.exception)
             einfo.devkit = next(filter(None, told), None)
         return einfo
 

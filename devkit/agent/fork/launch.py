@@ -54,8 +54,11 @@ def _run(notify: Notify, order: LaunchOrder) -> None:
     sys.argv = [order["module"], *order["argv"]]
     gc.enable()
     if order["module"] == "celery":
+        importlib.import_module(f"{__package__.rpartition('.')[0]}.app.command")
         _tell_when_beat_is_ready(notify)
-    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+    # By its package's name runpy does not find it where that, imported ahead, has put a module without a spec in its
+    # place, as Celery did before 5.3.
+    runpy.run_module(f"{order['module']}.__main__", run_name="__main__", alter_sys=True)
 
 
 def _tell_when_beat_is_ready(notify: Notify) -> None:

@@ -29,10 +29,11 @@ from .launch import enter, without_input
 from .loan import Loans, become
 from .preload import Preload, installed_folders, threads
 
+AGENT = __package__.rpartition(".")[0]
 # What a kind of generation imports in any case, in the order in which it is needed: first what can tell about the app.
 MODULES = {
     "worker": (
-        "celery.app.base", "celery.backends.redis", "kombu.transport.redis", "celery.bin.celery", "celery.apps.worker",
+        "celery.app.base", "celery.backends.redis", "kombu.transport.redis", f"{AGENT}.app.command", "celery.apps.worker",
         "celery.worker.consumer", "celery.concurrency.prefork", "celery.concurrency.solo", "celery.concurrency.thread",
         "celery.contrib.rdb",
     ),
@@ -43,7 +44,6 @@ MODULES = {
 }  # fmt: skip
 NEEDED_TO_DESCRIBE = 3
 # What a replay needs besides.
-AGENT = __package__.rpartition(".")[0]
 TO_LEND = tuple(f"{AGENT}.replay.{name}" for name in ("serve", "run", "call", "sandbox", "lookup"))
 
 

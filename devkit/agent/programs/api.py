@@ -6,6 +6,7 @@ close each after its next response, and end; "stop", "abandon": end now, with uv
 
 import asyncio
 import importlib
+import inspect
 import logging
 import socket
 import sys
@@ -22,6 +23,8 @@ CLOSE = (b"connection", b"close")
 
 # Not an import statement: devkit itself never imports the project's web server.
 uvicorn: Any = importlib.import_module("uvicorn")
+GRACE = "timeout_graceful_shutdown"
+HAS_GRACE = GRACE in inspect.signature(uvicorn.Config).parameters  # from 0.22 on
 
 
 def run(generation: ThisGeneration, order: ApiOrder) -> None:
@@ -35,11 +38,12 @@ def run(generation: ThisGeneration, order: ApiOrder) -> None:
     if generation.stale():
         return
     generation.imported()
-    config = uvicorn.Config(f"{order['module']}:{order['attribute']}", timeout_graceful_shutdown=order["grace_s"])
+    grace = {GRACE: order["grace_s"]} if HAS_GRACE else {}
+    config = uvicorn.Config(f"{order['module']}:{order['attribute']}", **grace)
     if generation.number > 1:
         _be_brief()
     server = Server(config)
-    server.generation = generation
+    server.generation, server.grace_s = generation, order["grace_s"]
     server.run(sockets=[socket.socket(fileno=order["socket"])])
 
 
@@ -58,12 +62,25 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # its module is Any here
     """A server that hears orders, and says when it answers."""
 
     generation: ThisGeneration
+    grace_s: float
     draining: "asyncio.Task[None] | None" = None
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets=sockets)
         asyncio.get_running_loop().add_reader(self.generation.orders.fd, self._heard)
         self.generation.live()
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        if not HAS_GRACE:
+            asyncio.get_running_loop().call_later(self.grace_s, self._cut_off)
+        await super().shutdown(sockets=sockets)
+
+    def _cut_off(self) -> None:
+        """End what has not ended in time, for a uvicorn that would wait for it for ever."""
+        for task in self.server_state.tasks:
+            task.cancel()
+        for connection in self.server_state.connections:
+            connection.transport.abort()
 
     def _heard(self) -> None:
         for order in self.generation.orders.arrived():
@@ -103,6 +120,8 @@ def _announce_the_end(config: Any, state: Any) -> None:
     config.encoded_headers.append(CLOSE)
     state.default_headers = [*state.default_headers, CLOSE]
     for connection in list(state.connections):
+        if hasattr(connection, "default_headers"):  # before uvicorn 0.19 each keeps those that it has begun with
+            connection.default_headers = state.default_headers
         cycle = getattr(connection, "cycle", None)
         if cycle is not None and not cycle.response_complete:
             cycle.default_headers = [*cycle.default_headers, CLOSE]

@@ -52,7 +52,7 @@ def run(generation: ThisGeneration, order: WorkerOrder) -> None:
     signals.worker_ready.connect(lambda **_: generation.live(), weak=False)
     hurry.prepare()
     app.steps["consumer"].add(_handover_step(generation, debugging))
-    from celery.bin.celery import main
+    from ..app.command import main
 
     main()
 

@@ -11,7 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from billiard.einfo import ExceptionWithTraceback
+import billiard.einfo
+import celery
 from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery import bootsteps, signals
 from celery.exceptions import Ignore, Reject, Retry
@@ -32,6 +33,9 @@ from .writer import Writer
 NAME = "devkit.recorder"
 LINE = f"{__package__.lstrip('_')}:Recording"
 WAITING = "celery.chord_unlock"  # it is tried again until the tasks of its chord are done
+
+# What an error travels in from a pool's process; before billiard 4 it travels as it is.
+WRAPPED: "type | tuple[()]" = getattr(billiard.einfo, "ExceptionWithTraceback", ())
 
 _writers: "list[Writer]" = []  # of this process: one
 
@@ -110,6 +114,13 @@ class Kept:
     _comes_again = False
     _had_succeeded = False
 
+    if celery.VERSION < (5, 2):
+
+        def __init__(self, message: Any, *args: Any, headers: Any = None, **options: Any) -> None:
+            # It writes what the task gets as its request into the headers that it is given, the arguments among them.
+            given = dict(message.headers if headers is None else headers)
+            super().__init__(message, *args, headers=given, **options)
+
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().on_failure(exc_info, *args, **kwargs)  # type: ignore[misc]
@@ -138,7 +149,7 @@ class Kept:
     def _keep(self, error: Any, exc_info: Any) -> None:
         request: Any = self
         kind = type(error)
-        if issubclass(kind, ExceptionWithTraceback):
+        if issubclass(kind, WRAPPED):
             error = error.exc
             kind = type(error)
         if self._kept or self._had_succeeded or issubclass(kind, (Terminated, Ignore)):

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from itertools import zip_longest
 from typing import Any
 
+import celery
 from kombu.serialization import loads, prepare_accept_content, registry
 
 from ...model.failure import Failure
@@ -57,14 +58,14 @@ class Call:
             **failure.headers,
             "id": failure.id,
             "task": failure.task,
-            "properties": properties,
+            **({"properties": properties} if celery.VERSION >= (5, 2) else {}),
             "reply_to": properties.get("reply_to"),
             "correlation_id": properties.get("correlation_id"),
             "delivery_info": {
                 "exchange": delivery.get("exchange"),
                 "routing_key": delivery.get("routing_key"),
                 "priority": properties.get("priority"),
-                "redelivered": delivery.get("redelivered", False),
+                "redelivered": delivery.get("redelivered", False if celery.VERSION >= (5, 3) else None),
             },
             "args": self.args,
             "kwargs": self.kwargs,
