@@ -418,6 +418,6 @@ def task_through_api(api: str, path: str, **body: object) -> Json:
 
 def tasks_in_flower(flower: str) -> dict[str, Json]:
     """The rows of Flower's page /tasks by task id, from where that page itself gets them."""
-    query = "draw=1&start=0&length=100&order[0][column]=0&order[0][dir]=asc&columns[0][data]=name"
+    query = "draw=1&start=0&length=100&order[0][column]=0&order[0][dir]=asc&columns[0][data]=name&search[value]="
     rows = fetch("GET", f"{flower}/tasks/datatable?{query}").json()["data"]
     return {row["uuid"]: row for row in rows}

@@ -1,4 +1,8 @@
-"""Celery's command; before 5.2.6 it asks pkg_resources for plugins, which setuptools, from 82 on, has no more."""
+"""Celery's command, with its plugins such as Flower.
+
+Before 5.2.5 it finds those by pkg_resources, which setuptools has no more from 82 on, and which from 66 on cannot read
+what Celery 5.1 says it requires. What finds them as well takes its place while the command is imported, and no longer.
+"""
 
 import importlib.metadata
 import sys
@@ -6,20 +10,18 @@ import types
 
 import celery
 
-from ..say import say
-
-try:
-    from celery.bin.celery import main
-except ModuleNotFoundError as error:
-    if error.name != "pkg_resources":
-        raise
+if celery.VERSION < (5, 2, 5):
     stand_in = types.ModuleType("pkg_resources")
     vars(stand_in)["iter_entry_points"] = lambda group: importlib.metadata.entry_points(group=group)
+    before = sys.modules.get("pkg_resources")
     sys.modules["pkg_resources"] = stand_in
     try:
         from celery.bin.celery import main
     finally:
-        del sys.modules["pkg_resources"]  # nobody else is to take it for the real one
-    say(f"devkit: Celery {celery.__version__} starts without pkg_resources here; by itself it needs setuptools<82")
+        del sys.modules["pkg_resources"]
+        if before is not None:
+            sys.modules["pkg_resources"] = before
+else:
+    from celery.bin.celery import main
 
 __all__ = ["main"]

@@ -33,9 +33,9 @@ AGENT = __package__.rpartition(".")[0]
 # What a kind of generation imports in any case, in the order in which it is needed: first what can tell about the app.
 MODULES = {
     "worker": (
-        "celery.app.base", "celery.backends.redis", "kombu.transport.redis", f"{AGENT}.app.command", "celery.apps.worker",
-        "celery.worker.consumer", "celery.concurrency.prefork", "celery.concurrency.solo", "celery.concurrency.thread",
-        "celery.contrib.rdb",
+        "celery.app.base", "celery.backends.redis", "kombu.transport.redis", f"{AGENT}.app.command",
+        "celery.apps.worker", "celery.worker.consumer", "celery.concurrency.prefork", "celery.concurrency.solo",
+        "celery.concurrency.thread", "celery.contrib.rdb",
     ),
     "api": (
         "uvicorn.main", "uvicorn.protocols.http.auto", "fastapi", "celery.app.base", "celery.backends.redis",

@@ -24,6 +24,7 @@ CLOSE = (b"connection", b"close")
 # Not an import statement: devkit itself never imports the project's web server.
 uvicorn: Any = importlib.import_module("uvicorn")
 GRACE = "timeout_graceful_shutdown"
+STARTUP_FAILURE = 3  # uvicorn's exit code for it
 HAS_GRACE = GRACE in inspect.signature(uvicorn.Config).parameters  # from 0.22 on
 
 
@@ -67,6 +68,8 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # its module is Any here
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets=sockets)
+        if self.lifespan.should_exit:  # newer ones exit by themselves
+            sys.exit(STARTUP_FAILURE)
         asyncio.get_running_loop().add_reader(self.generation.orders.fd, self._heard)
         self.generation.live()
 

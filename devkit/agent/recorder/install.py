@@ -119,7 +119,7 @@ class Kept:
         def __init__(self, message: Any, *args: Any, headers: Any = None, **options: Any) -> None:
             # It writes what the task gets as its request into the headers that it is given, the arguments among them.
             given = dict(message.headers if headers is None else headers)
-            super().__init__(message, *args, headers=given, **options)
+            super().__init__(message, *args, headers=given, **options)  # type: ignore[call-arg]
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -9,7 +9,7 @@ from devkit.stack.ports import HOST
 from devkit.stack.probes import http_answers
 from devkit.stack.service import Service
 
-AHEAD = ("celery.bin.celery", "flower.command", "celery.backends.redis", "kombu.transport.redis")
+AHEAD = ("flower.command", "celery.backends.redis", "kombu.transport.redis")
 SAVE_INTERVAL_MS = 5000
 # Each generation of the worker has a name of its own; those that have ended leave Flower's list after a while.
 PURGE_S = 60
