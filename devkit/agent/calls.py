@@ -3,6 +3,7 @@
 import inspect
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
@@ -97,16 +98,33 @@ def _heard(original: Any) -> "Callable[..., Any]":
     def handle(info: Any, task: Any, *args: Any, **kwargs: Any) -> Any:
         error = sys.exc_info()[1]
         heard = [listener(task, info.state, error) for listener in list(_listeners)] if error is not None else []
-        einfo = original(info, task, *args, **kwargs)
+        try:
+            einfo = original(info, task, *args, **kwargs)
+        except Exception as trouble:
+            # Celery cannot store it, such as over what it cannot read. The main process hears of this in its place.
+            if error is not None:
+                trouble.devkit = attributes(error).get("devkit") or _passed_on(error, heard)  # type: ignore[attr-defined]
+            raise
         if einfo is not None:
-            told = [finish(einfo.traceback) for finish in filter(None, heard)]
             if celery.VERSION < (5, 3):
                 # It puts the error back that cannot be pickled, and the worker's main process never hears of it.
                 einfo.exception = get_pickleable_exception(einfo.exception)
-            einfo.devkit = next(filter(None, told), None)
+            einfo.devkit = _told(heard, einfo.traceback)
         return einfo
 
     return handle
+
+
+def _told(heard: "list[Any]", text: str) -> Any:
+    """What the first of the listeners that has something to tell makes of the traceback."""
+    return next(filter(None, [finish(text) for finish in filter(None, heard)]), None)
+
+
+def _passed_on(error: BaseException, heard: "list[Any]") -> Any:
+    """The same, with the traceback in it: whoever gets it has another error's."""
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    told = _told(heard, text)
+    return told and {**told, "traceback": told["traceback"] or text}
 
 
 def cause(error: BaseException) -> BaseException:

@@ -105,25 +105,38 @@ class Note(GenerationNews, Trouble, total=False):
 
 # --- Errands: one order to a process of its own ---
 
-# Send a task of the app MODULE:ATTRIBUTE.
+# Send a task of the app MODULE:ATTRIBUTE. Where failures are kept if not in a Redis, and where paused tasks are known:
+# None where nobody is to be told of a pause.
 SendOrder = TypedDict("SendOrder", {
     "module": str, "attribute": str, "task": str, "args": list[object], "kwargs": Json, "queue": str | None,
-    "wait": bool, "task_id": str | None,
+    "wait": bool, "task_id": str | None, "failures": str, "sessions": str | None,
 })  # fmt: skip
 
-# How a task that was sent ended.
+# How a task that was sent ended; the note is for people.
 TaskEnd = TypedDict("TaskEnd", {
-    "state": str, "result": object, "exception": str | None, "traceback": str | None, "runtime_s": float,
+    "state": str, "result": object, "exception": str | None, "traceback": str | None, "runtime_s": float, "note": str,
 })  # fmt: skip
 
 
 class SendNews(Trouble, total=False):
-    """The id and the task; then each new state, that no worker answers, and the end."""
+    """That the app would run it itself; the id and the task; then each new state, that no worker answers, or none takes
+    from its queue, what limits it in its worker, that this lost it, that none tells of it, that the result backend is
+    away, where it is paused; and the end."""
 
+    eager: bool
     sent: str
     state: str
     info: object
     no_worker: bool
+    nobody: str
+    workers: dict[str, list[str]]
+    limited: str
+    lost: bool
+    silent: bool
+    worker: str
+    away: str
+    paused: str
+    line: int
     done: TaskEnd
 
 

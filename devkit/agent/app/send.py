@@ -1,21 +1,19 @@
 """Sends one task through the project's own Celery app and tells what becomes of it."""
 
-import time
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from ...model.text import is_named
-from ...model.wire import SendNews, SendOrder, TaskEnd
-from ..structure import is_plain, name_of
-from ..tell.exceptions import in_short
-from ..tell.values import short
+from ...model.wire import SendNews, SendOrder
+from .consumers import FIRST_S, Consumers
 from .describe import broker_error, refuse_anothers, result_backend_error
 from .errand import take_order
+from .events import TaskEvents
+from .follow import Follow, keeps_results, tell_consumers
 from .load import Problem, load_app
 
 Tell = Callable[[SendNews], None]
-POLL_S = 0.05
-NO_WORKER_AFTER_S = 2.0
 
 
 def main(_: list[str]) -> None:
@@ -28,24 +26,51 @@ def send(order: SendOrder, tell: Tell) -> None:
     does not answer."""
     app = load_app(order["module"], order["attribute"])
     refuse_anothers(app)
-    name = _full_name(app, order["task"])
-    task = app.tasks[name]
-    options = {key: value for key in ("queue", "task_id") if (value := order.get(key))}
+    task = app.tasks[_full_name(app, order["task"])]
     # Celery itself would go on trying for twenty seconds.
     if message := broker_error(app):
         raise Problem("not sent", what="broker", url=app.connection_for_write().as_uri(), message=message)
-    if message := result_backend_error(app):
+    if keeps_results(app, task) and (message := result_backend_error(app)):
         raise Problem("not sent", what="result backend", url=str(app.conf.result_backend), message=message)
+    if app.conf.task_always_eager:
+        app.conf.task_always_eager = False  # whoever sends a task means a worker
+        tell({"eager": True})
+    task_id = order["task_id"] or str(uuid4())
+    if not order["wait"]:
+        queue, _ = _publish(app, task, task_id, order, tell)
+        consumers = Consumers(app, queue)
+        consumers.wait(FIRST_S)
+        if consumers.workers:  # who only sends need not have any
+            consumers.wait()
+            tell_consumers(consumers, lambda _, news: tell(news))
+        return
+    with TaskEvents(app, task_id) as events:
+        queue, result = _publish(app, task, task_id, order, tell)
+        Follow(app, task, result, events, Consumers(app, queue), order, tell).to_its_end()
+
+
+def _publish(app: Any, task: Any, task_id: str, order: SendOrder, tell: Tell) -> "tuple[str, Any]":
+    """Send it; the queue that it goes to, empty where only a routing key tells, and Celery's result. Raises Problem."""
+    from celery.signals import before_task_publish
+
+    queues: list[str] = []
+
+    def note(declare: "Any" = None, **_: Any) -> None:
+        queues.extend(queue.name for queue in declare or ())
+
+    options = {"queue": order["queue"]} if order["queue"] else {}
+    before_task_publish.connect(note)
     try:
-        result = task.apply_async(order["args"], order["kwargs"], retry=False, **options)
+        result = task.apply_async(order["args"], order["kwargs"], retry=False, task_id=task_id, **options)
     except TypeError as error:
-        raise Problem("arguments", task=name, message=str(error)) from error
+        raise Problem("arguments", task=task.name, message=str(error)) from error
     except Exception as error:
         url, message = app.connection_for_write().as_uri(), str(error) or type(error).__name__
         raise Problem("not sent", what="broker", url=url, message=message) from error
-    tell({"sent": result.id, "task": name})
-    if order["wait"]:
-        _follow(app, result, tell)
+    finally:
+        before_task_publish.disconnect(note)
+    tell({"sent": result.id, "task": task.name})
+    return (queues or [""])[0], result
 
 
 def _full_name(app: Any, asked: str) -> str:
@@ -57,44 +82,3 @@ def _full_name(app: Any, asked: str) -> str:
     if len(matches) == 1:
         return matches[0]
     raise Problem("no task", matches=matches, names=names)
-
-
-def _follow(app: Any, result: Any, tell: Tell) -> None:
-    if app.conf.result_backend is None:
-        raise Problem("no result backend")
-    started = time.monotonic()
-    asked_for_worker = False
-    last = None
-    while True:
-        # One read: the attributes of a result each ask again, and may disagree.
-        meta = result._get_task_meta()
-        if meta["status"] in ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED"):
-            break
-        found = meta.get("result")
-        now = (meta["status"], found if is_plain(found) else short(found))  # an error is another object each time
-        if now != last and meta["status"] not in ("PENDING", "STARTED"):
-            tell({"state": meta["status"], "info": found})
-        last = now
-        if meta["status"] == "PENDING" and not asked_for_worker and time.monotonic() - started > NO_WORKER_AFTER_S:
-            asked_for_worker = True
-            if not app.control.ping(timeout=1.0):
-                tell({"no_worker": True})
-        time.sleep(POLL_S)
-    failed = meta["status"] != "SUCCESS"
-    error, told = meta.get("result"), meta.get("traceback")
-    end = TaskEnd(
-        state=meta["status"],
-        result=None if failed else error,
-        exception=_said(error, told) if failed else None,
-        traceback=None if told is None else str(told),
-        runtime_s=round(time.monotonic() - started, 3),
-    )
-    tell({"done": end})
-
-
-def _said(error: Any, told: Any) -> "str | None":
-    if error is None:
-        return None
-    if issubclass(type(error), BaseException):
-        return in_short(error, str(told))
-    return f"{name_of(type(error))}: {short(error)}"

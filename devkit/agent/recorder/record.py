@@ -22,7 +22,10 @@ def of_request(request: Any, error: BaseException, exc_info: Any, state: str, fa
     arrived = _arrived(request.message)
     if request._decoded:
         arrived, args, kwargs = _converted(request.message)  # those of the request this process's task may have changed
-    described = getattr(exc_info, "devkit", None) or describe_passed_on(error, exc_info, root, package_of(task))
+    described = getattr(exc_info, "devkit", None)
+    if not described and (passed_on := getattr(error, "devkit", None)):
+        described = {**passed_on, "traceback": without_celery(passed_on["traceback"])}
+    described = described or describe_passed_on(error, exc_info, root, package_of(task))
     if described["frames"] and not described["traceback"]:
         described = {**described, "traceback": without_celery(exc_info.traceback)}
     return _failure(

@@ -6,7 +6,8 @@ from typing import Any
 from ...model.failure import Failure
 from ..tell import values
 from ..tell.exceptions import message
-from ..tell.traceback import Traceback, read_traceback
+from ..tell.stored import message_of, raised_in
+from ..tell.traceback import read_traceback
 
 PICKLED = object()  # stands for a value that was not read, because reading it may run any code
 UNREADABLE = object()
@@ -30,7 +31,7 @@ def never_ran(meta: "dict[str, Any]") -> bool:
         return not meta.get("worker")
     # The body of a chord has no name even with result_extended; where it ran, Celery's tracer is in its traceback.
     text = _text(meta, "traceback")
-    exception, _ = _raised(meta, read_traceback(text))
+    exception, _ = raised_in(meta, read_traceback(text))
     return exception == "celery.exceptions.ChordError" and "celery/app/trace.py" not in text.replace("\\", "/")
 
 
@@ -55,7 +56,7 @@ def name_of(meta: "dict[str, Any]") -> str:
         raised = meta["result"]
         # A worker that does not know the task tells the name only so.
         if (raised.get("exc_module"), raised.get("exc_type")) == ("celery.exceptions", "NotRegistered"):
-            return _message(raised.get("exc_message"))
+            return message_of(raised.get("exc_message"))
     return name
 
 
@@ -63,7 +64,7 @@ def failure_of(app: Any, backend: Any, meta: "dict[str, Any]") -> Failure:
     """Raises anything for what Celery did not write."""
     name = name_of(meta)
     told = read_traceback(_text(meta, "traceback"), type(app.tasks.get(name)).__module__)
-    exception, message = _raised(meta, told)
+    exception, said = raised_in(meta, told)
     stamped = [key for key in meta.get("stamped_headers") or () if key in meta]
     headers = {
         "id": meta["task_id"],
@@ -80,7 +81,7 @@ def failure_of(app: Any, backend: Any, meta: "dict[str, Any]") -> Failure:
         state="FAILURE",
         retries=headers["retries"],
         exception=exception,
-        message=message,
+        message=said,
         traceback=_text(meta, "traceback"),
         frames=told.frames,
         headers=headers,
@@ -142,38 +143,6 @@ def _why_missing(meta: "dict[str, Any]") -> str:
     if any(isinstance(one, str) for one in given):
         return _AS_TEXT
     return _BY_WORKER if meta.get("worker") or name_of(meta) else _UNNAMED
-
-
-def _raised(meta: "dict[str, Any]", told: Traceback) -> "tuple[str, str]":
-    """The exception's full name, and its message."""
-    raised = meta.get("result")
-    if isinstance(raised, BaseException):  # it was pickled, and may be read
-        if hasattr(raised, "exc_cls_name"):  # Celery's stand-in for one that cannot be
-            name, own = _full_name(raised.exc_module, raised.exc_cls_name), _message(raised.exc_args)  # type: ignore[attr-defined]
-        else:
-            name, own = _full_name(type(raised).__module__, type(raised).__qualname__), message(raised)
-    elif isinstance(raised, dict) and raised.get("exc_type") == "TimeLimitExceeded":
-        # It has no traceback that would tell what it says of itself.
-        return "billiard.exceptions.TimeLimitExceeded", f"TimeLimitExceeded{tuple(raised.get('exc_message') or ())}"
-    elif isinstance(raised, dict) and raised.get("exc_type"):
-        name, own = _full_name(raised.get("exc_module"), raised["exc_type"]), _message(raised.get("exc_message"))
-    else:
-        return told.exception, told.message
-    # The result holds what the exception was made of, the traceback what it said, and the notes added to it.
-    same = told.exception != name or told.message.startswith(f"{own}\n")
-    return name, own if same else told.message
-
-
-def _full_name(module: Any, name: str) -> str:
-    """As tracebacks print it."""
-    return name if module in (None, "", "builtins", "__main__") else f"{module}.{name}"
-
-
-def _message(args: Any) -> str:
-    """What an exception made with these says, if it is like most."""
-    if not isinstance(args, (list, tuple)):
-        return "" if args is None else str(args)
-    return str(args[0]) if len(args) == 1 else str(tuple(args)) if args else ""
 
 
 def _text(meta: "dict[str, Any]", key: str) -> str:

@@ -41,7 +41,7 @@ def run(
     args, kwargs = arguments(args_json, kwargs_json)
     settings = given.settings(**flags)
     fate = Fate(task)
-    for news in send(settings, task, args, kwargs, queue=queue, wait=wait):
+    for news in send(settings, task, args, kwargs, queue=queue, wait=wait, pauses=True):
         fate.hear(news)
     if as_json:
         show(json.dumps(fate.outcome, indent=2))

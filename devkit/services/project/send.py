@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
-from devkit.model.place import traceback_here
+from devkit.model.place import here, traceback_here
 from devkit.model.text import ways_to_name
 from devkit.model.wire import SendNews, SendOrder, Trouble
 from devkit.services.project.broker import masked
@@ -24,8 +24,9 @@ def send(
     queue: str | None,
     wait: bool,
     task_id: str | None = None,
+    pauses: bool = False,
 ) -> Iterator[SendNews]:
-    """Send the task; yields what `devkit.agent.app.send` tells.
+    """Send the task; yields what `devkit.agent.app.send` tells, with `pauses` also where it is paused.
 
     Raises UsageError for a task or arguments that do not exist or fit, DevkitError where it cannot be sent.
     """
@@ -33,13 +34,16 @@ def send(
     app = target.app
     order: SendOrder = {
         "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),
-        "queue": queue, "wait": wait, "task_id": task_id,
+        "queue": queue, "wait": wait, "task_id": task_id, "failures": str(settings.paths.failures),
+        "sessions": str(settings.paths.sessions) if pauses else None,
     }  # fmt: skip
     for news in run_errand(
         target, ["send"], order, SendNews, lambda problem: _in_words(problem, task, app), doing=f"sending {task}"
     ):
         if (done := news.get("done")) and done["traceback"]:
             done["traceback"] = traceback_here(done["traceback"], str(settings.root))
+        if "paused" in news:
+            news["paused"] = here(news["paused"], str(settings.root))
         yield news
 
 
@@ -62,10 +66,11 @@ def _in_words(problem: Trouble, task: str, app: AppRef) -> DevkitError:
                 f"the {problem['what']} {masked(problem['url'])} does not answer: {problem['message']}",
                 mend=["start the stack: devkit up"],
             )
-        case "no result backend":
+        case "stays away":
             return DevkitError(
-                f"the task was sent, but {app} has no result backend to wait for",
-                mend=["set one (result_backend in its configuration, or --result-backend with devkit up)", "--no-wait"],
+                f"the result backend stays away, and so it is not known what becomes of {problem['task']}",
+                looked=[f"{masked(problem['url'])}, for a minute: {problem['message']}"],
+                mend=["start the stack: devkit up", f"if the task fails: devkit show {problem['task']}"],
             )
         case _:
             return problem_error(problem, app)

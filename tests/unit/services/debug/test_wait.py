@@ -9,7 +9,7 @@ import pytest
 from devkit.errors import DevkitError
 from devkit.model.editor import WAITS
 from devkit.model.session import Session, Waiting
-from devkit.model.wire import SendNews
+from devkit.model.wire import SendNews, TaskEnd
 from devkit.services.debug.containers import Only
 from devkit.services.debug.paused import Paused, of_plain
 from devkit.services.debug.sending import Sending
@@ -260,7 +260,10 @@ def test_the_very_task_that_was_sent(world: World, sent: Sent) -> None:
 
 def test_a_task_that_was_sent_comes_to_its_end(world: World, sent: Sent) -> None:
     sent.tell({"sent": "a", "task": "shop.divide"})
-    sent.tell({"done": {"state": "SUCCESS", "result": 1, "exception": None, "traceback": None, "runtime_s": 0.1}})
+    end: TaskEnd = {
+        "state": "SUCCESS", "result": 1, "exception": None, "traceback": None, "runtime_s": 0.1, "note": "",
+    }  # fmt: skip
+    sent.tell({"done": end})
 
     def hear(news: SendNews) -> None:
         if "done" in news:  # its session is the last to go

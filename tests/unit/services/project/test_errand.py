@@ -15,7 +15,7 @@ from devkit.settings.discover import AppRef
 ODD = ["printed", "[1]", '{"sent": 1}', '{"done": {"state": "SUCCESS"}}', '{"problem": null}', '{"ready": "yes"}']
 ORDER: SendOrder = {
     "module": "shop", "attribute": "app", "task": "shop.add", "args": [], "kwargs": {}, "queue": None, "wait": False,
-    "task_id": None,
+    "task_id": None, "failures": "", "sessions": None,
 }  # fmt: skip
 
 
