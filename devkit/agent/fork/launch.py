@@ -58,7 +58,8 @@ def _run(notify: Notify, order: LaunchOrder) -> None:
         _tell_when_beat_is_ready(notify)
     # By its package's name runpy does not find it where that, imported ahead, has put a module without a spec in its
     # place, as Celery did before 5.3.
-    runpy.run_module(f"{order['module']}.__main__", run_name="__main__", alter_sys=True)
+    is_imported = hasattr(sys.modules.get(order["module"]), "__path__")
+    runpy.run_module(order["module"] + ".__main__" * is_imported, run_name="__main__", alter_sys=True)
 
 
 def _tell_when_beat_is_ready(notify: Notify) -> None:
