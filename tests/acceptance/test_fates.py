@@ -262,6 +262,35 @@ def test_a_task_that_pauses_is_said_to(stack: Project) -> None:
     assert waiting.err.count("paused at") == 1
 
 
+# --- breakpoints of a command that fails ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["add", "--run", "--args", "[1, 2]"], 1),  # no broker answers
+        (["nothing", "--run"], 2),
+        (["add", "--run", "--args", "[1, 2"], 2),
+        (["add", "--break", "nowhere.py:1"], 2),
+    ],
+)
+def test_they_are_taken_back(small: Project, arguments: list[str], code: int) -> None:
+    before = ("debug", "--break", "tasks.py:5", "--no-wait")
+    small.devkit(*before, "--if", "x > 5").expect(0)
+    small.devkit("debug", "--break", "tasks.py:5", "--break", "tasks.py:11", *arguments).expect(code)
+    (left,) = small.devkit("debug", "--breakpoints", "--json").json()
+    assert left["condition"] == "x > 5"
+
+
+def test_they_stay_once_the_task_is_sent(small: Project) -> None:
+    small.up("worker", "-P", "solo")
+    line = 1 + (small.root / "tasks.py").read_text().splitlines().index("    return x + y")
+    small.devkit(
+        "debug", "add", "--run", "--args", "[1, null]", "--break", f"tasks.py:{line}", "-e", "c"
+    ).expect(1)  # fmt: skip
+    assert len(small.devkit("debug", "--breakpoints", "--json").json()) == 1
+
+
 # --- the backend goes away ---
 
 

@@ -1,6 +1,7 @@
 """The steps of `devkit debug`: what is listed, what is set, what is attached to."""
 
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -62,14 +63,16 @@ class DebugCommand:
             return _exit_code(self._client.attach_at(request.host, request.port))
         if request.task is not None:
             self._check(request.task)
-        if request.ide:
-            return self._in_editor(request.task or "")
-        if request.breaks:
-            self._set_breakpoints()
-            if request.no_wait:
-                return 0
-        if request.run_it:
-            return self._run(request.task or "")
+        with self._breakpoints.taken_back() as keep:
+            if request.breaks:
+                self._set_breakpoints()
+            if request.ide:
+                editor.prepare(self._breakpoints, self._settings.root, request.task or "", request.ide_port or PORT)
+            if request.run_it:
+                return self._run(request.task or "", keep)
+            keep()
+        if request.no_wait or request.ide:
+            return 0
         return _exit_code(self._client.attach_next(request.task))
 
     def _list_paused(self) -> int:
@@ -120,16 +123,12 @@ class DebugCommand:
         for one in added:
             say(f"{lists.breakpoint_line(one, one.line)}; devkit debug --clear removes it")
 
-    def _in_editor(self, task: str) -> int:
-        """Have the task wait for an editor; with --run, send it now."""
-        editor.prepare(self._breakpoints, self._settings.root, task, self._request.ide_port or PORT)
-        return self._run(task) if self._request.run_it else 0
-
-    def _run(self, task: str) -> int:
-        """Send the task, and attach when this very one pauses: at its first line, if no breakpoint is set."""
+    def _run(self, task: str, sent: Callable[[], None]) -> int:
+        """Send the task, and attach when this very one pauses: at its first line, if no breakpoint is set. `sent` is
+        called once it is."""
         request = self._request
         args, kwargs = arguments(request.args_json, request.kwargs_json)
-        fate, pause = Fate(task), not (request.breaks or request.ide)
+        fate, pause = Fate(task, sent), not (request.breaks or request.ide)
         with closing(send_to_debug(self._settings, task, args, kwargs, request.queue, pause=pause)) as sending:
             if request.ide:
                 editor.follow(sending, self._tasks, fate)

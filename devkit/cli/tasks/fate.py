@@ -1,6 +1,7 @@
 """What becomes of a task, as `run` and `debug --run` tell it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from devkit.model.text import short_path
@@ -20,11 +21,13 @@ SHORT_ID = 8
 class Fate:
     """What becomes of a task that was sent, told as it happens."""
 
-    def __init__(self, task: str) -> None:
+    def __init__(self, task: str, sent: Callable[[], object] = lambda: None) -> None:
+        """`sent` is called once it is."""
         self.outcome: dict[str, Any] = {"id": None, "task": task, "state": "PENDING", "result": None,
                                         "exception": None, "traceback": None, "runtime_s": None}  # fmt: skip
         self.done = False
         self._note = ""
+        self._sent = sent
 
     def hear(self, news: SendNews) -> None:
         """Take one of the news."""
@@ -32,6 +35,7 @@ class Fate:
 
         if "sent" in news:
             self.outcome.update(id=news["sent"], task=news["task"])
+            self._sent()
             say(f"{news['task']} sent, id {news['sent']}")
         elif "done" in news:
             end = {**news["done"]}

@@ -1,7 +1,8 @@
 """The breakpoints of a project, as people name their places."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from devkit.errors import UsageError
@@ -24,6 +25,7 @@ class ProjectBreakpoints:
         self._paths = settings.paths
         self._folder = folder
         self._store = Breakpoints(str(settings.paths.debug))
+        self._added: list[tuple[Breakpoint, Breakpoint | None]] = []  # and what was at that place before
 
     def all(self) -> list[tuple[Breakpoint, int | None]]:
         """Each with the line where it is now; None: its line is gone."""
@@ -43,6 +45,20 @@ class ProjectBreakpoints:
         check_word(task, self._paths)
         return self._add(Breakpoint(0, "ide", task=task, port=port))
 
+    @contextmanager
+    def taken_back(self) -> Iterator[Callable[[], None]]:
+        """What is set within this is taken back where something fails, unless what is yielded was called before."""
+        self._added.clear()
+        try:
+            yield self._added.clear
+        except BaseException:
+            for added, before in reversed(self._added):
+                if before:
+                    self._store.add(before)
+                else:
+                    self._store.remove([added.number])
+            raise
+
     def clear(self, places: Sequence[str], task: str | None) -> int:
         """Remove those at these places and of this task, or else all; returns how many there were."""
         wanted = {self._at(place, "").place for place in places}
@@ -55,7 +71,9 @@ class ProjectBreakpoints:
 
     def _add(self, one: Breakpoint) -> Breakpoint:
         make_debug(self._paths)
-        return self._store.add(one)
+        before = next((other for other in self._store.all() if other.place == one.place), None)
+        self._added.append((self._store.add(one), before))
+        return self._added[-1][0]
 
     def _at(self, place: str, condition: str) -> Breakpoint:
         try:
