@@ -21,11 +21,13 @@ class AppPlace(Where):
     attribute: str
 
 
-# What the app says of itself; of an error None where there is none.
+# What the app says of itself; of an error None where there is none, and whether it is that something is not installed;
+# why it cannot speak Redis, and what it needs AMQP for, where it may have to be given another broker.
 AppFacts = TypedDict("AppFacts", {
-    "celery": str, "broker": str, "broker_error": str | None, "result_backend": str | None,
-    "result_backend_error": str | None, "anothers": dict[str, list[str]], "beat": bool, "tasks": list[str],
-    "flower": bool, "uvicorn": bool,
+    "celery": str, "python": str, "broker": str, "broker_error": str | None, "broker_missing": bool,
+    "result_backend": str | None, "result_backend_error": str | None, "result_backend_missing": bool,
+    "redis_lacks": str | None, "amqp_needs": list[str], "anothers": dict[str, list[str]], "eager": bool, "beat": bool,
+    "tasks": list[str], "flower": bool, "uvicorn": bool,
 })  # fmt: skip
 
 # Why something cannot be done: `problem` is which kind, and each kind has some of the others.

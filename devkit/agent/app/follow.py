@@ -78,7 +78,7 @@ class Follow:
         try:
             meta = stored(self._app, self._backend, self._id)
         except Away as away:
-            url = self._backend.as_uri()
+            url = str(self._app.conf.result_backend)
             if not self._is_for("away", 0.0):
                 self._tell({"away": str(away), "url": url})
             elif self._is_for("away", AWAY_S):

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 from ...model.text import is_named
 from ...model.wire import SendNews, SendOrder
+from .asking import broker_error, broker_url, result_backend_error
 from .consumers import FIRST_S, Consumers
-from .describe import broker_error, refuse_anothers, result_backend_error
+from .describe import refuse_anothers
 from .errand import take_order
 from .events import TaskEvents
 from .follow import Follow, keeps_results, tell_consumers
@@ -29,7 +30,7 @@ def send(order: SendOrder, tell: Tell) -> None:
     task = app.tasks[_full_name(app, order["task"])]
     # Celery itself would go on trying for twenty seconds.
     if message := broker_error(app):
-        raise Problem("not sent", what="broker", url=app.connection_for_write().as_uri(), message=message)
+        raise Problem("not sent", what="broker", url=broker_url(app), message=message)
     if keeps_results(app, task) and (message := result_backend_error(app)):
         raise Problem("not sent", what="result backend", url=str(app.conf.result_backend), message=message)
     if app.conf.task_always_eager:
@@ -65,8 +66,8 @@ def _publish(app: Any, task: Any, task_id: str, order: SendOrder, tell: Tell) ->
     except TypeError as error:
         raise Problem("arguments", task=task.name, message=str(error)) from error
     except Exception as error:
-        url, message = app.connection_for_write().as_uri(), str(error) or type(error).__name__
-        raise Problem("not sent", what="broker", url=url, message=message) from error
+        message = str(error) or type(error).__name__
+        raise Problem("not sent", what="broker", url=broker_url(app), message=message) from error
     finally:
         before_task_publish.disconnect(note)
     tell({"sent": result.id, "task": task.name})

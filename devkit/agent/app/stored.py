@@ -1,9 +1,10 @@
 """What the result backend holds of one task: as it is stored, where it cannot be decoded."""
 
+from inspect import signature
 from typing import Any
 
 from ..tell.values import short
-from .describe import result_backend_error
+from .asking import result_backend_error
 
 PENDING = "PENDING"
 READY = ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED")
@@ -23,7 +24,9 @@ def stored(app: Any, backend: Any, task_id: str) -> Meta:
 
     if not isinstance(backend, BaseKeyValueStoreBackend):
         try:
-            return dict(backend.get_task_meta(task_id, cache=False))
+            # That of rpc:// has no cache to pass over.
+            how = {"cache": False} if "cache" in signature(backend.get_task_meta).parameters else {}
+            return dict(backend.get_task_meta(task_id, **how))
         except Exception as error:
             if away := result_backend_error(app):
                 raise Away(away) from error

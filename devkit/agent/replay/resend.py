@@ -3,9 +3,11 @@
 from datetime import datetime, timezone
 from typing import Any
 
+from kombu.utils.url import maybe_sanitize_url
+
 from ...model.failure import Failure
 from ...model.wire import Requeued
-from ..app.describe import broker_error
+from ..app.asking import broker_error, broker_url
 from .call import Cannot
 
 # What the broker makes of the message, and what is said otherwise.
@@ -23,7 +25,7 @@ def resend(app: Any, failure: Failure, queue: "str | None") -> Requeued:
     target = _target(app, failure, queue)
     # Celery itself would go on trying for twenty seconds.
     if why := broker_error(app):
-        raise Cannot("not sent", f"the broker at {app.connection_for_write().as_uri()} does not answer: {why}")
+        raise Cannot("not sent", f"the broker at {maybe_sanitize_url(broker_url(app))} does not answer: {why}")
     properties = {name: value for name, value in failure.properties.items() if name not in NOT_SENT}
     try:
         with app.producer_or_acquire() as producer:

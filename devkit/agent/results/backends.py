@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
 
-from ..app.describe import result_backend_error
+from ..app.asking import result_backend_error
 from ..app.load import Problem
 from .meta import PICKLED, UNREADABLE
 

@@ -7,9 +7,10 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from devkit.model.embedded import AMQP
+from devkit.model.embedded import AMQP, REDIS
 from devkit.services.ports import Port
 from devkit.settings.load import Settings
 from devkit.stack.ports import HOST
@@ -19,12 +20,24 @@ BROKER = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_UR
 RESULT_BACKEND = "CELERY_RESULT_BACKEND"
 
 
+class Replaced(NamedTuple):
+    """An address of the app's own that something embedded takes the place of, and why."""
+
+    url: str
+    why: str
+
+    @property
+    def is_redis(self) -> bool:
+        return self.url.partition(":")[0] in REDIS
+
+
 @dataclass(frozen=True)
 class Choice:
     """`broker` and `result_backend` are the URLs that services get; None leaves the app its own.
 
     `embedded_port` is that of the Redis which has to be started, if one has to; `why` is why it takes the place of
-    the app's own broker. `rabbitmq_port` is that of the RabbitMQ which has to be started as the `broker`.
+    the app's own broker. `rabbitmq_port` is that of the RabbitMQ which has to be started as the `broker`. `replaced`
+    is what is not used of the app's own, `no_redis` why a RabbitMQ stands in for that and no Redis.
     """
 
     broker: str | None
@@ -32,6 +45,14 @@ class Choice:
     embedded_port: Port | None = None
     why: str = ""
     rabbitmq_port: Port | None = None
+    replaced: tuple[Replaced, ...] = ()
+    no_redis: str = ""
+
+    @property
+    def strangers(self) -> str:
+        """The addresses that the embedded Redis has taken the place of, where they are none of a Redis's."""
+        urls = [one.url for one in self.replaced if not one.is_redis and not (self.no_redis and is_amqp(one.url))]
+        return " and ".join(map(masked, urls))
 
     def environ(self) -> dict[str, str]:
         """The variables that Celery reads before the app's own configuration (celery.app.utils.Settings)."""
@@ -61,7 +82,12 @@ def settled(given: Mapping[str, str], data: Path) -> dict[str, str]:
 
 def program_name(url: str) -> str:
     """What answers at the URL of something embedded."""
-    return "RabbitMQ" if urlsplit(url).scheme in AMQP else "Redis"
+    return "RabbitMQ" if is_amqp(url) else "Redis"
+
+
+def is_amqp(url: str) -> bool:
+    """Whether it is that of a RabbitMQ."""
+    return url.partition(":")[0] in (*AMQP, "amqps")
 
 
 def masked(url: str) -> str:

@@ -42,6 +42,8 @@ def send(
     ):
         if (done := news.get("done")) and done["traceback"]:
             done["traceback"] = traceback_here(done["traceback"], str(settings.root))
+        if "away" in news:
+            news["url"] = masked(news["url"])
         if "paused" in news:
             news["paused"] = here(news["paused"], str(settings.root))
         yield news

@@ -9,7 +9,7 @@ from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import ServiceStatus, StackStatus
 from devkit.model.wire import AppFacts
 from devkit.services.ports import Ports
-from devkit.services.project.broker import Choice, asked_for, masked, settled
+from devkit.services.project.broker import Choice, asked_for, is_amqp, masked, settled
 from devkit.services.project.facts import ask_facts
 from devkit.services.project.python import find_python
 from devkit.services.stack.api import api_argv, api_service
@@ -18,8 +18,9 @@ from devkit.services.stack.choice import choose
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
 from devkit.services.stack.flower import flower_argv, flower_service
+from devkit.services.stack.packages import install_line
 from devkit.services.stack.project import StackProject
-from devkit.services.stack.rabbitmq import rabbitmq_service
+from devkit.services.stack.rabbitmq import find_rabbitmq_server, rabbitmq_service
 from devkit.services.stack.redis import redis_service
 from devkit.services.stack.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
@@ -86,17 +87,32 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
 
     celery = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
     api = _find_api(settings) if "api" in on else None
-    ports = Ports(options)
+    ports, path = Ports(options), settings.environ.get("PATH", "")
     asked = asked_for(settings)
     facts = ask_facts(asker, celery, settled(asked.environ(), settings.paths.data), options.timeout)
-    choice = choose(facts, asked, ports.choose)
+    choice = choose(facts, asked, ports.choose, lambda: find_rabbitmq_server(path) is not None)
     project = StackProject(settings, python, celery, marks, choice.environ())
 
     notes = []
     if "api" in on and not api:
         notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
+    notes += _broker_notes(facts, choice)
     services = _services(project, facts, choice, ports, api, on)
     return Stack(project, _with_dependencies(services, wanted), facts, notes, ports, run, api)
+
+
+def _broker_notes(facts: AppFacts, choice: Choice) -> list[str]:
+    """What a user of the app may not expect."""
+    notes = []
+    for one in choice.replaced:
+        if one.is_redis or (choice.no_redis and is_amqp(one.url)):
+            continue  # something of the same kind is in the table
+        missing = facts["broker_missing"] if one.url == facts["broker"] else facts["result_backend_missing"]
+        mend = f" ({install_line(facts['python'], one.url, one.why)})" if missing else ""
+        notes.append(f"{masked(one.url)} is not used: {one.why}{mend}")
+    if facts["eager"]:
+        notes.append("task_always_eager is on: what the app sends runs where it is sent, and no worker has it")
+    return notes
 
 
 def _services(
@@ -104,10 +120,12 @@ def _services(
 ) -> list[Service]:
     """All services that the project can have: the broker first, which the others depend on."""
     broker = choice.broker or facts["broker"]
-    services = [redis_service(project, choice.embedded_port, choice.why)] if choice.embedded_port else []
+    services = (
+        [redis_service(project, choice.embedded_port, choice.why, choice.strangers)] if choice.embedded_port else []
+    )
     if choice.rabbitmq_port:
         name = _broker_name(project, broker, alone=not services)
-        services.append(rabbitmq_service(project, name, broker, choice.rabbitmq_port))
+        services.append(rabbitmq_service(project, name, broker, choice.rabbitmq_port, choice.no_redis))
     elif not choice.why:
         services.append(_own_broker(project, broker, alone=not services))
     after = tuple(service.name for service in services)

@@ -1,8 +1,10 @@
 """Which broker and result backend a stack uses: the app's own where they answer, else an embedded Redis.
 
-A RabbitMQ that is asked for, that would be on this machine and does not answer, is embedded, too.
+A RabbitMQ that is asked for, that would be on this machine and does not answer, is embedded, too; so is one for an app
+that cannot speak Redis, or that needs of RabbitMQ what Redis has not.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -12,7 +14,8 @@ from devkit.errors import DevkitError
 from devkit.model.embedded import AMQP, address
 from devkit.model.wire import AppFacts
 from devkit.services.ports import USUAL_PORTS, Port
-from devkit.services.project.broker import Choice, is_local, masked, program_name
+from devkit.services.project.broker import Choice, Replaced, is_amqp, is_local, masked, program_name
+from devkit.services.stack.packages import install_line
 from devkit.stack.ports import HOST, is_free
 
 # Where in a URL of theirs the number of a database is.
@@ -25,41 +28,86 @@ class ChoosePort(Protocol):
     def __call__(self, name: str, asked: int | None = None, wish: int | None = None) -> Port: ...
 
 
-def choose(facts: AppFacts, asked: Choice, port: ChoosePort) -> Choice:
+def choose(facts: AppFacts, asked: Choice, port: ChoosePort, has_rabbitmq: Callable[[], bool]) -> Choice:
     """Decide from the app's facts (`devkit.agent.app.describe`), which tell what answered, and whose it is.
 
-    `port` is called only if a port is needed. Raises DevkitError when a URL that was asked for does not answer.
+    `port` is called only if a port is needed, `has_rabbitmq` only if it matters whether this machine has one to start.
+    Raises DevkitError when a URL that was asked for does not answer, or when the app's environment has no package for
+    its own Redis: another broker would be no cure.
     """
     asked, rabbitmq_port = _with_rabbitmq(facts, asked, port)
-    for name, url, error in (
-        ("broker", asked.broker, None if rabbitmq_port else facts["broker_error"]),
-        ("result backend", asked.result_backend, facts["result_backend_error"]),
-    ):
-        if url and error:
-            raise DevkitError(
-                f"the {name} {masked(url)} does not answer: {error}",
-                mend=["start it, or correct the URL", "leave it out: devkit starts a Redis of its own"],
-            )
+    _check_asked(facts, asked, rabbitmq_port)
     no_broker = no_backend = ""
     if not asked.broker:
         no_broker = facts["broker_error"] or _anothers(facts, "broker")
-    if not asked.result_backend:
-        if facts["result_backend"]:
-            no_backend = facts["result_backend_error"] or _anothers(facts, "result backend")
-        elif no_broker:
-            no_backend = "the app has none"  # with one, `devkit run` and others can show results
-    if not (no_broker or no_backend):
-        return Choice(asked.broker, asked.result_backend, rabbitmq_port=rabbitmq_port)
-    replaced = [facts["broker"]] * bool(no_broker) + [facts["result_backend"]] * bool(no_backend)
-    embedded_port = port("redis", wish=next(filter(None, map(_port_here, replaced)), None))
+        _check_speaks("broker", facts["broker"], facts, missing=facts["broker_missing"])
+    if not asked.result_backend and facts["result_backend"]:
+        no_backend = facts["result_backend_error"] or _anothers(facts, "result backend")
+        _check_speaks("result backend", facts["result_backend"], facts, missing=facts["result_backend_missing"])
+    replaced = [Replaced(facts["broker"], no_broker)] if no_broker else []
+    replaced += [Replaced(facts["result_backend"] or "", no_backend)] if no_backend else []
+    chosen = Choice(asked.broker, asked.result_backend, rabbitmq_port=rabbitmq_port, replaced=tuple(replaced))
+    if no_broker and _is_rabbitmq_better(facts, has_rabbitmq):
+        chosen, no_broker = _stand_in_rabbitmq(facts, chosen, port), ""
+        if no_backend and facts["redis_lacks"]:
+            return replace(chosen, result_backend="rpc://")
+    if no_broker and not asked.result_backend and not facts["result_backend"]:
+        no_backend = "the app has none"  # with one, `devkit run` and others can show results
+    return _with_redis(facts, chosen, port, no_broker, no_backend) if no_broker or no_backend else chosen
+
+
+def _with_redis(facts: AppFacts, chosen: Choice, port: ChoosePort, no_broker: str, no_backend: str) -> Choice:
+    """An embedded Redis in the place of one of the two, or of both."""
+    urls = [facts["broker"]] * bool(no_broker) + [facts["result_backend"]] * bool(no_backend)
+    embedded_port = port("redis", wish=next(filter(None, map(_port_here, urls)), None))
     number = embedded_port.number
-    return Choice(
-        broker=_embedded(facts["broker"], number, 0) if no_broker else asked.broker,
-        result_backend=_embedded(facts["result_backend"], number, 1) if no_backend else asked.result_backend,
+    return replace(
+        chosen,
+        broker=_embedded(facts["broker"], number, 0) if no_broker else chosen.broker,
+        result_backend=_embedded(facts["result_backend"], number, 1) if no_backend else chosen.result_backend,
         embedded_port=embedded_port,
         why=no_broker and f"{masked(facts['broker'])}: {no_broker}",
-        rabbitmq_port=rabbitmq_port,
     )
+
+
+def _check_asked(facts: AppFacts, asked: Choice, rabbitmq_port: Port | None) -> None:
+    for name, url, error, missing in (
+        ("broker", asked.broker, None if rabbitmq_port else facts["broker_error"], facts["broker_missing"]),
+        ("result backend", asked.result_backend, facts["result_backend_error"], facts["result_backend_missing"]),
+    ):
+        if url and error:
+            install = [install_line(facts["python"], url, error)] if missing else []
+            raise DevkitError(
+                f"the {name} {masked(url)} does not answer: {error}",
+                mend=[*install, "start it, or correct the URL", "leave it out: devkit starts a Redis of its own"],
+            )
+
+
+def _check_speaks(what: str, url: str, facts: AppFacts, *, missing: bool) -> None:
+    """Raises DevkitError where Redis is meant and cannot be spoken."""
+    if missing and url.partition(":")[0] in NUMBERED:
+        lacks = facts["broker_error" if what == "broker" else "result_backend_error"] or ""
+        raise DevkitError(
+            f"{facts['python']} cannot speak Redis, as the {what} {masked(url)} needs: {lacks}",
+            mend=[
+                install_line(facts["python"], url, lacks),
+                'or name the project\'s interpreter: python = "..." ([tool.devkit])',
+            ],
+        )
+
+
+def _is_rabbitmq_better(facts: AppFacts, has_rabbitmq: Callable[[], bool]) -> bool:
+    """Whether the app cannot speak Redis, or has queues that are another thing there."""
+    return bool(facts["redis_lacks"] or (facts["amqp_needs"] and is_amqp(facts["broker"]) and has_rabbitmq()))
+
+
+def _stand_in_rabbitmq(facts: AppFacts, chosen: Choice, port: ChoosePort) -> Choice:
+    """An embedded RabbitMQ in the place of the app's broker, with its user and virtual host if that is one."""
+    parts = _rabbitmq(facts["broker"]) or urlsplit("amqp://")
+    found = port("rabbitmq", wish=parts.port if is_local(facts["broker"]) else None)
+    needs = f"it has queues with {', '.join(facts['amqp_needs'])}"
+    why = f"the app cannot speak Redis: {facts['redis_lacks']}" if facts["redis_lacks"] else needs
+    return replace(chosen, broker=_here(parts, found.number), rabbitmq_port=found, no_redis=why)
 
 
 def _anothers(facts: AppFacts, what: str) -> str:

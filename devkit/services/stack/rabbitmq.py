@@ -12,12 +12,15 @@ from devkit.model.embedded import OWNER
 from devkit.model.private import make_runtime
 from devkit.services.ports import Port
 from devkit.services.project.broker import masked
+from devkit.services.stack.docker import ended_with_stdin, working_docker
 from devkit.services.stack.project import StackProject
 from devkit.stack.ports import HOST
 from devkit.stack.probes import amqp_answers
 from devkit.stack.service import Service
 
 PROGRAM = "rabbitmq-server"
+IMAGE = "rabbitmq:4-management"
+IN_IMAGE = "/data"
 # Packages put it where only root's PATH leads, and there a wrapper that insists on root; the program itself is here.
 FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/usr/lib/rabbitmq/bin")
 INSTALL_LINES = {
@@ -37,24 +40,42 @@ ALONE = f"-start_epmd false -dist_listen false -erl_epmd_port {NOBODY}"
 NAMED = f"-sname {NODE} -kernel inet_dist_use_interface {{127,0,0,1}}"
 
 
-def rabbitmq_service(project: StackProject, name: str, url: str, port: Port) -> Service:
-    """What is to answer at `url`, with its user and its virtual host. Raises DevkitError if it is not installed."""
-    program = find_rabbitmq_server(project.environ.get("PATH", ""))
-    if program is None:
-        raise _not_installed(url)
+def rabbitmq_service(project: StackProject, name: str, url: str, port: Port, no_redis: str = "") -> Service:
+    """What is to answer at `url`, with its user and its virtual host; `no_redis`: why it is no Redis, if that is news.
+
+    Raises DevkitError if it is not installed.
+    """
+    path = project.environ.get("PATH", "")
     data = project.own_files("rabbitmq")
-    folder = _without_spaces(data, project.settings.paths.runtime)
-    _write_configuration(folder, data, url, port.number)
+    shown = os.path.relpath(data, project.settings.root)
+    argv: tuple[str, ...]
+    if program := find_rabbitmq_server(path):
+        folder = _without_spaces(data, project.settings.paths.runtime)
+        _write_configuration(folder, data, url, f"{HOST}:{port.number}")
+        argv, env, how = (program,), _environ(project.environ, folder), f"embedded {PROGRAM}, data in {shown}"
+    elif docker := working_docker(path):
+        _write_configuration(IN_IMAGE, data, url, f"0.0.0.0:{port.number}")
+        argv, env = _in_docker(docker, data, port.number), dict(project.environ)
+        how = f"embedded, docker image {IMAGE}, data in {shown}"
+    else:
+        raise _not_installed(url, no_redis)
     return Service(
         name=name,
-        argv=(program,),
+        argv=argv,
         cwd=data,
-        env=_environ(project.environ, folder),
+        env=env,
         ready=amqp_answers(port.number),
         url=masked(url),
-        how=f"embedded {PROGRAM}, data in {os.path.relpath(data, project.settings.root)}{port.note}",
+        how=how + port.note + (f"; {no_redis}" if no_redis else ""),
+        stdin_open=program is None,
         grace_s=10.0,  # it writes down what its queues hold
     )
+
+
+def _in_docker(docker: str, data: Path, port: int) -> tuple[str, ...]:
+    variables = [word for name, value in _environ({}, IN_IMAGE).items() for word in ("--env", f"{name}={value}")]
+    options = ("--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:{IN_IMAGE}", *variables)
+    return ended_with_stdin(docker, IMAGE, PROGRAM, options, ())
 
 
 def find_rabbitmq_server(path: str) -> str | None:
@@ -76,7 +97,8 @@ def _without_spaces(data: Path, runtime: Path) -> str:
     return str(link)
 
 
-def _write_configuration(folder: str, data: Path, url: str, port: int) -> None:
+def _write_configuration(folder: str, data: Path, url: str, listens: str) -> None:
+    """`folder` is how RabbitMQ itself calls that of the data, `listens` where."""
     parts = urlsplit(url)
     user, password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
     vhost = unquote(parts.path[1:]) or "/"
@@ -86,7 +108,7 @@ def _write_configuration(folder: str, data: Path, url: str, port: int) -> None:
         "permissions": [{"user": user, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}],
     }
     settings = {
-        "listeners.tcp.1": f"{HOST}:{port}",
+        "listeners.tcp.1": listens,
         "load_definitions": f"{folder}/definitions.json",
         "log.console.level": "warning",
         "log.connection.level": "error",  # a worker that reloads hangs up without a word, which is worth a warning
@@ -130,13 +152,18 @@ def _environ(environ: Mapping[str, str], folder: str) -> dict[str, str]:
     }
 
 
-def _not_installed(url: str) -> DevkitError:
+def _not_installed(url: str, no_redis: str) -> DevkitError:
     mend = [line for tool, line in INSTALL_LINES.items() if shutil.which(tool)][:1]
     return DevkitError(
         f"nothing answers at {masked(url)}, and there is no {PROGRAM} here to start",
-        looked=[f"{PROGRAM} on PATH and in {', '.join(FOLDERS)}"],
+        looked=[
+            f"{PROGRAM} on PATH and in {', '.join(FOLDERS)}",
+            "docker (not installed, or its engine does not answer)",
+            *([f"no Redis in its place: {no_redis}"] if no_redis else []),
+        ],
         mend=[
             *mend,
+            *(["or let the app speak Redis: pip install 'celery[redis]' in its environment"] if no_redis else []),
             "or have the whole stack in containers: devkit up --docker --broker amqp://",
             "or name one that runs: devkit up --broker amqp://USER:PASSWORD@HOST:5672//",
         ],

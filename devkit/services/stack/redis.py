@@ -8,6 +8,7 @@ from pathlib import Path
 from devkit.errors import DevkitError
 from devkit.model.embedded import redis_ident
 from devkit.services.ports import Port
+from devkit.services.stack.docker import ended_with_stdin, working_docker
 from devkit.services.stack.project import StackProject
 from devkit.stack.ports import HOST
 from devkit.stack.probes import redis_answers
@@ -24,14 +25,17 @@ INSTALL_LINES = {
 }
 
 
-def redis_service(project: StackProject, port: Port, why: str) -> Service:
-    """`why` it takes the place of the app's own broker. Raises DevkitError when there is no Redis to start."""
+def redis_service(project: StackProject, port: Port, why: str, instead: str = "") -> Service:
+    """`why` it takes the place of the app's own broker, `instead` of which address, where that is no Redis's.
+
+    Raises DevkitError when there is no Redis to start.
+    """
     data = project.own_files("redis")
     shown = os.path.relpath(data, project.settings.root)
     if program := find_redis_server(project.environ.get("PATH", ""), project.python):
         argv = redis_argv(program, port, data)
         how = f"embedded {Path(program).name}, data in {shown}"
-    elif docker := _working_docker(project.environ.get("PATH", "")):
+    elif docker := working_docker(project.environ.get("PATH", "")):
         argv = _in_docker(docker, data, port.number)
         how = f"embedded, docker image {IMAGE}, data in {shown}"
     else:
@@ -43,7 +47,7 @@ def redis_service(project: StackProject, port: Port, why: str) -> Service:
         env=project.environ,
         ready=redis_answers(port.number),
         url=f"redis://{HOST}:{port.number}",
-        how=how + port.note,
+        how=how + port.note + (f", in place of {instead}" if instead else ""),
         stdin_open=program is None,
     )
 
@@ -68,27 +72,9 @@ def find_redis_server(path: str, python: str) -> str | None:
     return None
 
 
-def _working_docker(path: str) -> str | None:
-    import subprocess
-
-    docker = shutil.which("docker", path=path)
-    if docker and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0:
-        return docker
-    return None
-
-
 def _in_docker(docker: str, data: Path, port: int) -> tuple[str, ...]:
-    """A container that ends with its standard input, so that no kill of devkit or of docker's client leaves it."""
-    # A background process of sh has no standard input of its own, hence the copy.
-    script = (
-        'exec 3<&0; redis-server "$@" & server=$!; trap "kill $server" INT TERM; '
-        "(cat <&3 >/dev/null; kill $server) & wait $server; wait $server"
-    )
-    return (
-        docker, "run", "--rm", "--interactive", "--user", f"{os.getuid()}:{os.getgid()}",
-        "--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:/data", "--workdir", "/data",
-        "--entrypoint", "sh", IMAGE, "-c", script, "redis", *_arguments(port, data), "--protected-mode", "no",
-    )  # fmt: skip
+    options = ("--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:/data", "--workdir", "/data")
+    return ended_with_stdin(docker, IMAGE, "redis-server", options, (*_arguments(port, data), "--protected-mode", "no"))
 
 
 def _nothing_to_start(why: str) -> DevkitError:

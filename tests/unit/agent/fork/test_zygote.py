@@ -220,7 +220,7 @@ def test_the_facts_about_the_app(start: Start) -> None:
 
     assert facts["tasks"] == ["shop.mail"]
     assert facts["broker"].startswith("memory://")
-    assert facts["broker_error"] is None
+    assert "memory" in str(facts["broker_error"])
 
 
 def test_the_facts_are_those_in_the_environment_of_the_order(start: Start, tmp_path: Path) -> None:

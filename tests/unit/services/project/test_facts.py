@@ -11,6 +11,7 @@ from pathlib import Path
 import celery
 import pytest
 
+from devkit.agent.app.asking import OWN_MEMORY
 from devkit.errors import DevkitError, UsageError
 from devkit.model.wire import AppFacts
 from devkit.services.commands import zygote_argv
@@ -99,7 +100,7 @@ def test_the_facts_about_an_app(asker: Asker, project: Write) -> None:
     assert facts == {
         "celery": celery.__version__,
         "broker": "memory://",
-        "broker_error": None,
+        "broker_error": OWN_MEMORY,
         "result_backend": None,
         "result_backend_error": None,
         "anothers": {},
@@ -107,6 +108,12 @@ def test_the_facts_about_an_app(asker: Asker, project: Write) -> None:
         "tasks": ["worker.add"],
         "flower": True,
         "uvicorn": True,
+        "python": sys.executable,
+        "broker_missing": False,
+        "result_backend_missing": False,
+        "redis_lacks": None,
+        "amqp_needs": [],
+        "eager": False,
     }
 
 
@@ -124,7 +131,8 @@ app.conf.beat_schedule = {"tick": {"task": "worker.tick", "schedule": 1.0}}
 
     facts = asker.facts(project(worker=APP + more))
 
-    assert (facts["result_backend"], facts["result_backend_error"], facts["beat"]) == ("cache+memory://", None, True)
+    assert (facts["result_backend"], facts["beat"]) == ("cache+memory://", True)
+    assert facts["result_backend_error"] == OWN_MEMORY
 
 
 def test_tasks_that_only_the_worker_would_import_count(asker: Asker, project: Write) -> None:
@@ -149,11 +157,11 @@ def test_an_app_in_a_package_and_one_made_by_a_factory(asker: Asker, project: Wr
 
 def test_the_broker_asked_for_reaches_the_app(asker: Asker, project: Write) -> None:
     app = "from celery import Celery\napp = Celery('x', broker='redis://no.such.host')"
-    environ = {"CELERY_BROKER_URL": "memory://asked", "CELERY_RESULT_BACKEND": "cache+memory://"}
+    environ = {"CELERY_BROKER_URL": "sqla+sqlite://", "CELERY_RESULT_BACKEND": "cache+memory://"}
 
     facts = asker.facts(project(worker=app), environ=environ)
 
-    assert (facts["broker"], facts["broker_error"]) == ("memory://asked", None)
+    assert (facts["broker"], facts["broker_error"]) == ("sqla+sqlite://", None)
     assert facts["result_backend"] == "cache+memory://"
 
 

@@ -28,6 +28,12 @@ FACTS: dict[str, Any] = {
     "tasks": ["worker.add"],
     "flower": True,
     "uvicorn": True,
+    "python": "python",
+    "broker_missing": False,
+    "result_backend_missing": False,
+    "redis_lacks": None,
+    "amqp_needs": [],
+    "eager": False,
 }
 
 

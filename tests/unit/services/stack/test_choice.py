@@ -7,7 +7,7 @@ import pytest
 from devkit.errors import DevkitError
 from devkit.model.wire import AppFacts
 from devkit.services.ports import Port
-from devkit.services.project.broker import Choice
+from devkit.services.project.broker import Choice, Replaced
 from devkit.services.stack.choice import choose
 
 EMBEDDED = "redis://127.0.0.1:7777"
@@ -22,10 +22,19 @@ def facts(
     broker_error: str | None = None,
     result_backend_error: str | None = None,
     anothers: Anothers | None = None,
+    missing: bool = False,
+    redis_lacks: str | None = None,
+    amqp_needs: list[str] | None = None,
 ) -> AppFacts:
     """What the app says of itself."""
     return {
         "celery": "5.5.0",
+        "python": "/env/python",
+        "broker_missing": missing and broker_error is not None,
+        "result_backend_missing": missing and result_backend_error is not None,
+        "redis_lacks": redis_lacks,
+        "amqp_needs": amqp_needs or [],
+        "eager": False,
         "beat": False,
         "tasks": [],
         "flower": True,
@@ -41,7 +50,7 @@ def facts(
 def decide(
     app: AppFacts, broker: str | None = None, backend: str | None = None
 ) -> tuple[str | None, str | None, int | None, str]:
-    choice = choose(app, Choice(broker, backend), lambda *_, **__: Port(7777))
+    choice = choose(app, Choice(broker, backend), lambda *_, **__: Port(7777), lambda: False)
     port = choice.embedded_port.number if choice.embedded_port else None
     return choice.broker, choice.result_backend, port, choice.why
 
@@ -57,14 +66,14 @@ def no_port(name: str, asked: int | None = None, wish: int | None = None) -> Por
     "app", [facts(), facts(backend="db+sqlite:///x.db"), facts("amqp://guest:guest@rabbitmq//", "rpc://")]
 )
 def test_what_answers_stays(app: AppFacts) -> None:
-    choice = choose(app, Choice(None, None), no_port)
+    choice = choose(app, Choice(None, None), no_port, lambda: False)
 
     assert choice == Choice(None, None)
     assert choice.environ() == {}
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    choice = choose(facts("redis://a", "redis://b"), Choice("redis://a", "redis://b"), no_port)
+    choice = choose(facts("redis://a", "redis://b"), Choice("redis://a", "redis://b"), no_port, lambda: False)
 
     assert choice == Choice("redis://a", "redis://b")
     assert choice.environ() == {
@@ -84,7 +93,7 @@ def test_what_is_asked_for_and_does_not_answer_is_an_error(what: str) -> None:
     }[what]
 
     with pytest.raises(DevkitError) as caught:
-        choose(app, asked, no_port)
+        choose(app, asked, no_port, lambda: False)
 
     assert caught.value.what == f"the {what} redis://user:***@cache:6379/0 does not answer: {REFUSED}"
 
@@ -145,7 +154,7 @@ def at(broker: str, backend: str | None = None, *, free: bool = True) -> tuple[s
         return Port(wish if free and wish else 7777)
 
     app = facts(broker, backend, broker_error=REFUSED, result_backend_error=REFUSED if backend else None)
-    choice = choose(app, Choice(None, None), port)
+    choice = choose(app, Choice(None, None), port, lambda: False)
     return choice.broker, choice.result_backend, wished
 
 
@@ -236,7 +245,7 @@ def embed(url: str, error: str | None = REFUSED, anothers: Anothers | None = Non
         port = asked or 7777
         return Port(port)
 
-    choice = choose(facts(url, broker_error=error, anothers=anothers), Choice(url, None), choose_port)
+    choice = choose(facts(url, broker_error=error, anothers=anothers), Choice(url, None), choose_port, lambda: False)
     assert (choice.rabbitmq_port and choice.rabbitmq_port.number) == port
     assert choice.embedded_port is None
     return choice.broker, port
@@ -287,8 +296,13 @@ def test_that_of_another_project_is_not() -> None:
 
 def test_a_missing_backend_is_embedded_beside_it() -> None:
     app = facts("amqp://", "redis://cache/1", broker_error=REFUSED, result_backend_error=REFUSED)
-    choice = choose(app, Choice("amqp://", None), lambda name, *_, **__: Port({"redis": 7777, "rabbitmq": 8888}[name]))
+    ports = {"redis": 7777, "rabbitmq": 8888}
+    choice = choose(app, Choice("amqp://", None), lambda name, *_, **__: Port(ports[name]), lambda: False)
 
     assert choice == Choice(
-        "amqp://guest:guest@127.0.0.1:8888//", f"{EMBEDDED}/1", Port(7777), rabbitmq_port=Port(8888)
+        "amqp://guest:guest@127.0.0.1:8888//",
+        f"{EMBEDDED}/1",
+        Port(7777),
+        rabbitmq_port=Port(8888),
+        replaced=(Replaced("redis://cache/1", REFUSED),),
     )

@@ -1,0 +1,29 @@
+"""Which package an environment needs to speak to a broker or a result backend."""
+
+import re
+from urllib.parse import urlsplit
+
+# By the beginning of the URL; for all others Celery has an extra of the same name.
+PACKAGES = {
+    **dict.fromkeys(("redis", "rediss", "sentinel"), "celery[redis]"),
+    **dict.fromkeys(("sqla", "sqlalchemy", "db", "database"), "celery[sqlalchemy]"),
+    **dict.fromkeys(("django-db", "django-cache"), "django-celery-results"),
+    "cache": "celery[pymemcache]",
+    "gs": "celery[gcs]",
+    "confluentkafka": "confluent-kafka",
+}
+# Modules that a package of another name brings.
+BROUGHT_BY = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+MODULE = re.compile(r"No module named '(\w+)")
+OF_DATABASES = ("sqla", "sqlalchemy", "db")
+
+
+def install_line(python: str, url: str, error: str) -> str:
+    """What installs it for this interpreter, by what the error says is not there."""
+    scheme = (urlsplit(url).scheme or url).partition("+")[0]
+    module = found[1] if (found := MODULE.search(error)) else ""
+    if scheme in OF_DATABASES and module not in ("", "sqlalchemy"):  # there is a driver for each kind of them
+        package = BROUGHT_BY.get(module, module)
+    else:
+        package = PACKAGES.get(scheme, f"celery[{scheme}]")
+    return f"{python} -m pip install --upgrade '{package}'"
