@@ -1,7 +1,7 @@
 """What all commands share: the global options, flags that set an option, and the settings that follow."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,6 +46,18 @@ class Globals:
 
 def _typed(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flags.items() if value is not None and value != ()}
+
+
+class Command(click.Command):
+    """A command whose help ends in examples: what to type, and what comes of it."""
+
+    def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Examples"):
+            formatter.write_dl(self.examples, col_max=44)
 
 
 def global_options(function: F) -> F:

@@ -2,10 +2,17 @@
 
 import click
 
-from devkit.cli.base import Globals, flag, project_options, switch_off
+from devkit.cli.base import Command, Globals, flag, project_options, switch_off
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit init", "write down what is found"),
+        ("devkit init -A shop.worker:queue --force", "this app, over what is there"),
+        ("devkit init --docker", "the files for a stack in containers"),
+    ],
+)
 @flag("api", "--api", metavar="MODULE:ATTR")
 @switch_off("with_api", "--no-api")
 @click.option("--docker", is_flag=True, help="Write the files for a stack in containers instead.")

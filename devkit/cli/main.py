@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from devkit import __version__
+from devkit import DISTRIBUTION
 from devkit.cli.base import Globals, global_options
+from devkit.cli.completion import completion
 from devkit.cli.console import error_text, say, wants_colour
 from devkit.cli.debug.command import debug
 from devkit.cli.failures.command import failures
@@ -29,7 +30,7 @@ EXIT_BROKEN_PIPE = 141
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "obj": None})
-@click.version_option(__version__, prog_name="devkit")
+@click.version_option(package_name=DISTRIBUTION, prog_name="devkit")
 @global_options
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -37,7 +38,7 @@ def cli(ctx: click.Context) -> None:
     ctx.ensure_object(Globals)
 
 
-for command in (up, down, status, logs, restart, run, debug, failures, show, replay, init, worker, api):
+for command in (up, down, status, logs, restart, run, debug, failures, show, replay, init, worker, api, completion):
     cli.add_command(command)
 
 

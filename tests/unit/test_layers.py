@@ -95,7 +95,7 @@ def may_import(importer: str, imported: str) -> bool:
         return True
     if importer == "agent":
         return imported in IN_THE_PROJECT
-    if imported == "__version__":
+    if imported in ("__version__", "DISTRIBUTION"):
         return True
     if importer in ENGINES and imported == "settings":
         return False

@@ -4,11 +4,22 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, json_flag, project_flags, project_options
+from devkit.cli.base import Command, Globals, json_flag, project_flags, project_options
 from devkit.cli.complete import tasks_and_paused
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit debug", "attach to a paused task, or wait for one"),
+        ("devkit debug divide --run --args '[10, 0]'", "send it, and stop at its first line"),
+        ("devkit debug --break shop/tasks.py:31 --if 'total > 9'", "stop there, without editing code"),
+        ("devkit debug charge --on-failure", "stop where it fails"),
+        ("devkit debug -e 'p order' -e c", "two commands instead of a prompt"),
+        ("devkit debug --list", "the paused tasks, and the breakpoints"),
+        ("devkit debug --container worker", "one that waits in a container"),
+    ],
+)
 @click.argument("task", required=False, metavar="[TASK|ID]", shell_complete=tasks_and_paused)
 @click.option("-l", "--list", "listing", is_flag=True, help="List the paused tasks, and the breakpoints.")
 @click.option("--run", "run_it", is_flag=True, help="Send TASK now, and attach when it pauses.")

@@ -4,11 +4,19 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, json_flag, project_options
+from devkit.cli.base import Command, Globals, json_flag, project_options
 from devkit.cli.complete import tasks
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit failures", "the last 20, the newest first"),
+        ("devkit failures charge --since 2h", "of one task, of the last two hours"),
+        ("devkit failures --results", "those of other workers, too"),
+        ("devkit failures --json | jq -r '.[].id'", "their ids, for a script"),
+    ],
+)
 @click.argument("task", required=False, shell_complete=tasks)
 @click.option("--since", metavar="WHEN", help="Only those since then: 45s, 30m, 2h or 1d ago, or a date and time.")
 @click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="At most so many; 20 without it.")

@@ -4,11 +4,17 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, json_flag, project_options
+from devkit.cli.base import Command, Globals, json_flag, project_options
 from devkit.cli.complete import recent_ids
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit show e226", "request, arguments, traceback and locals"),
+        ("devkit show e226 --json | jq .frames", "the frames, for a script"),
+    ],
+)
 @click.argument("task_id", metavar="ID", shell_complete=recent_ids)
 @click.option("--allow-pickle", is_flag=True, help="Read a pickled result: that may run any code that is in it.")
 @json_flag

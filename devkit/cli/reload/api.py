@@ -2,10 +2,17 @@
 
 import click
 
-from devkit.cli.base import Globals, project_options, switch_off
+from devkit.cli.base import Command, Globals, project_options, switch_off
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit api", "the FastAPI app, which reloads"),
+        ("devkit api shop.main:app --port 9000", "this one, there"),
+        ("devkit api --host 0.0.0.0 --ready-file /tmp/ready", "in a container"),
+    ],
+)
 @click.argument("module_attr", required=False, metavar="[MODULE:ATTR]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port (default: 8000, or the next free one).")

@@ -2,10 +2,18 @@
 
 import click
 
-from devkit.cli.base import Globals, project_options, switch_off
+from devkit.cli.base import Command, Globals, project_options, switch_off
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+@click.command(
+    cls=Command,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
+    examples=[
+        ("devkit worker", "celery worker, which reloads"),
+        ("devkit worker -A shop.worker:queue -Q slow -c 2", "the rest are options of celery worker"),
+        ("devkit worker --no-reload", "without looking for changes"),
+    ],
+)
 @switch_off("reload", "--no-reload")
 @click.option("--ready-file", metavar="FILE", help="Is there while the worker consumes; for health checks.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED, metavar="[CELERY WORKER OPTIONS]...")

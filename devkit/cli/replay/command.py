@@ -4,11 +4,23 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, json_flag, project_flags, project_options
+from devkit.cli.base import Command, Globals, json_flag, project_flags, project_options
 from devkit.cli.complete import recent_ids, tasks
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit replay e226", "run it again, here, and compare"),
+        ("devkit replay e226 --pdb", "and look around where it fails"),
+        ("devkit replay e226 --watch", "again at each save, until it passes"),
+        ("devkit replay e226 --args '[10, 2]'", "with other arguments"),
+        ("devkit replay e226 --to-test test_divide.py", "a pytest test of it"),
+        ("devkit replay e226 --save case.json", "to keep, or for another machine"),
+        ("git bisect run devkit replay --same case.json", "which commit broke it"),
+        ("devkit replay --all --task charge --send", "put them all back on their queue"),
+    ],
+)
 @click.argument("failures", nargs=-1, metavar="ID|FILE...", shell_complete=recent_ids)
 @click.option("--pdb", is_flag=True, help="Post-mortem at the innermost frame of the project's own code.")
 @click.option("--break", "breaks", is_flag=True, help="Step with pdb from the task's first line on.")

@@ -2,10 +2,16 @@
 
 import click
 
-from devkit.cli.base import Globals, global_options
+from devkit.cli.base import Command, Globals, global_options
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit down", "stop the stack, or end what a crash has left"),
+        ("devkit -C ../shop down", "that of another project"),
+    ],
+)
 @global_options
 @click.pass_obj
 def down(given: Globals) -> int:

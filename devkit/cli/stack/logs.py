@@ -4,11 +4,18 @@ from contextlib import closing
 
 import click
 
-from devkit.cli.base import Globals, global_options
+from devkit.cli.base import Command, Globals, global_options
 from devkit.cli.complete import services
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit logs", "what all services have printed since the start"),
+        ("devkit logs -f worker", "the worker's, and what comes"),
+        ("devkit logs -n 50 api worker", "the last 50 lines of each"),
+    ],
+)
 @click.argument("service", nargs=-1, shell_complete=services)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the stack stops.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each service.")

@@ -2,11 +2,17 @@
 
 import click
 
-from devkit.cli.base import Globals, global_options
+from devkit.cli.base import Command, Globals, global_options
 from devkit.cli.complete import services
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit restart worker", "stop it, start it, wait until it is ready"),
+        ("devkit restart api flower", "both at once"),
+    ],
+)
 @click.argument("service", nargs=-1, required=True, shell_complete=services)
 @global_options
 @click.pass_obj

@@ -4,10 +4,16 @@ import json
 
 import click
 
-from devkit.cli.base import Globals, global_options, json_flag
+from devkit.cli.base import Command, Globals, global_options, json_flag
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit status", "the table of its services"),
+        ("devkit status --json | jq -r '.services[].url'", "the addresses, for a script"),
+    ],
+)
 @json_flag
 @global_options
 @click.pass_obj

@@ -2,11 +2,22 @@
 
 import click
 
-from devkit.cli.base import Globals, flag, project_options, switch_off
+from devkit.cli.base import Command, Globals, flag, project_options, switch_off
 from devkit.cli.complete import services
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit up", "the whole stack; Ctrl-C stops it"),
+        ("devkit up -d", "in the background: devkit logs -f, devkit down"),
+        ("devkit up worker", "the worker, and the broker that it needs"),
+        ("devkit up -A shop.worker:queue --env-file dev.env", "this app, with these variables"),
+        ("devkit up -Q celery,slow -c 2 --no-flower", "a worker with these queues; no Flower"),
+        ("devkit up --broker amqp://", "RabbitMQ as the broker, started if there is none"),
+        ("devkit up --docker", "in containers, from docker-compose.dev.yml"),
+    ],
+)
 @click.argument("service", nargs=-1, shell_complete=services)
 @flag("api", "--api", metavar="MODULE:ATTR")
 @switch_off("with_api", "--no-api")

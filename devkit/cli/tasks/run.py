@@ -5,11 +5,19 @@ from typing import Any
 
 import click
 
-from devkit.cli.base import Globals, json_flag, project_options
+from devkit.cli.base import Command, Globals, json_flag, project_options
 from devkit.cli.complete import tasks
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("devkit run divide --args '[10, 2]'", "send it, and wait for the result"),
+        ("devkit run shop.tasks.charge --kwargs '{\"to\": 7}'", "by its whole name, with keywords"),
+        ("devkit run report --queue slow --no-wait", "only send it there, and print the id"),
+        ("devkit run divide --args '[1, 0]' --json", "result or traceback, for a script"),
+    ],
+)
 @click.argument("task", shell_complete=tasks)
 @click.option("--args", "args_json", default="[]", metavar="JSON", help="Positional arguments, a JSON array.")
 @click.option("--kwargs", "kwargs_json", default="{}", metavar="JSON", help="Keyword arguments, a JSON object.")

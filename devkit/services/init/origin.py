@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import devkit
+from devkit import DISTRIBUTION
 from devkit.errors import DevkitError
 
 # Of devkit's source, what an installation needs.
@@ -26,7 +27,7 @@ class Origin:
 def find_origin() -> Origin:
     """As pip noted it (PEP 610); without such a note it came from an index."""
     try:
-        noted = distribution("devkit").read_text("direct_url.json")
+        noted = distribution(DISTRIBUTION).read_text("direct_url.json")
     except PackageNotFoundError:
         noted = None
     source = Path(devkit.__file__).parents[1]
@@ -40,11 +41,11 @@ def origin_of(noted: str | None, version: str) -> Origin:
     told = json.loads(noted) if noted else {}
     url = told.get("url", "")
     if vcs := told.get("vcs_info"):
-        return Origin(f"devkit @ {vcs['vcs']}+{url}@{vcs['commit_id']}", needs_git=vcs["vcs"] == "git")
+        return Origin(f"{DISTRIBUTION} @ {vcs['vcs']}+{url}@{vcs['commit_id']}", needs_git=vcs["vcs"] == "git")
     if urlsplit(url).scheme in ("http", "https"):
-        return Origin(f"devkit @ {url}")
+        return Origin(f"{DISTRIBUTION} @ {url}")
     if not url:
-        return Origin(f"devkit=={version}")
+        return Origin(f"{DISTRIBUTION}=={version}")
     source = Path(unquote(urlsplit(url).path))
     if not source.exists():
         raise DevkitError(
@@ -55,7 +56,7 @@ def origin_of(noted: str | None, version: str) -> Origin:
 
 
 def copy_source(source: Path, target: Path) -> None:
-    """Copy what an installation needs, in the place of an earlier copy."""
+    """Copy what an installation needs, in the place of an earlier copy. Its version comes with it, as git does not."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for path in [source / name for name in PARTS] if source.is_dir() else [source]:
@@ -63,3 +64,6 @@ def copy_source(source: Path, target: Path) -> None:
             shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))
         elif path.exists():
             shutil.copy(path, target)
+    if source.is_dir():
+        told = f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: {devkit.__version__}\n"
+        (target / "PKG-INFO").write_text(told)

@@ -17,7 +17,7 @@ from devkit.settings.discover import AppRef
 
 VALUES = {"celery": "jobs:app", "api": "main:app"}
 TABLE = '[tool.devkit]\ncelery = "jobs:app"\napi = "main:app"\n'
-FROM_AN_INDEX = Origin("devkit==1.2")
+FROM_AN_INDEX = Origin("celery-devkit==1.2")
 
 
 def project(root: Path, files: dict[str, str]) -> Path:
@@ -261,11 +261,11 @@ def test_nothing_tells_and_the_dockerfile_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("noted", "requirement"),
     [
-        (None, "devkit==1.2"),
-        ({"url": "https://x/devkit.whl", "archive_info": {}}, "devkit @ https://x/devkit.whl"),
+        (None, "celery-devkit==1.2"),
+        ({"url": "https://x/devkit.whl", "archive_info": {}}, "celery-devkit @ https://x/devkit.whl"),
         (
             {"url": "https://g/devkit.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
-            "devkit @ git+https://g/devkit.git@abc",
+            "celery-devkit @ git+https://g/devkit.git@abc",
         ),
     ],
 )
@@ -273,7 +273,7 @@ def test_devkit_comes_from_where_it_was_installed_from(noted: dict[str, object] 
     origin = origin_of(json.dumps(noted) if noted else None, "1.2")
 
     assert (origin.requirement, origin.source) == (requirement, None)
-    assert origin.needs_git is requirement.startswith("devkit @ git")
+    assert origin.needs_git is requirement.startswith("celery-devkit @ git")
 
 
 def test_devkit_from_a_folder_is_copied(tmp_path: Path) -> None:
@@ -286,7 +286,8 @@ def test_devkit_from_a_folder_is_copied(tmp_path: Path) -> None:
     write_files(root, {"c.yml": "x"}, origin, force=False)
 
     copied = sorted(str(path.relative_to(root / COPY)) for path in (root / COPY).rglob("*") if path.is_file())
-    assert copied == ["devkit/x.py", "pyproject.toml"]
+    assert copied == ["PKG-INFO", "devkit/x.py", "pyproject.toml"]
+    assert f"\nVersion: {devkit.__version__}\n" in (root / COPY / "PKG-INFO").read_text()
     assert f"COPY {COPY}" in dockerfile(root, {}, origin)
 
 
