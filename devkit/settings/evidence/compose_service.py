@@ -32,6 +32,7 @@ class ComposeService:
     image: str = ""
     context: Path | None = None
     dockerfile: str = ""
+    target: str = ""
     entrypoint: Sequence[str] = ()
     command: Sequence[str] = ()
     command_line: int = 0
@@ -72,6 +73,7 @@ def service(name: str, parts: Sequence[Value], values: Mapping[str, str]) -> Com
         image=told(_scalar("image", parts)),
         context=_context(build, told),
         dockerfile=told(_text(build, "dockerfile")),
+        target=told(_text(build, "target")),
         entrypoint=_words(entrypoint, told),
         command=_words(command, told),
         command_line=command.line if command else 0,

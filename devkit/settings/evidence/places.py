@@ -23,8 +23,8 @@ class Places:
                 found = here / wanted.relative_to(place)
                 if found.exists():
                     return Path(os.path.normpath(found))
-        # /code, where only app/ was copied to /code/app: it is what has app/ here, too.
-        for here, place in self.pairs:
+        # /code, where only app/ was copied to /code/app: it is what has app/ here, too. Code tells the most.
+        for here, place in sorted(self.pairs, key=lambda pair: not (pair[0].is_dir() or pair[0].suffix == ".py")):
             if wanted != PurePosixPath("/") and PurePosixPath(place).is_relative_to(wanted):
                 below = PurePosixPath(place).relative_to(wanted).parts
                 if here.parts[-len(below) :] == below and here.exists():

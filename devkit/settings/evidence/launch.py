@@ -1,0 +1,208 @@
+"""The lines by which a project's own files start its programs, the most trustworthy first."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from devkit.settings.evidence import containers, editors, ini, manifests, recipes, texts
+from devkit.settings.evidence.commands import Call, read_text, read_words
+from devkit.settings.evidence.compose import read_compose
+from devkit.settings.evidence.dockerfile import is_dockerfile
+from devkit.settings.evidence.line import StartLine
+from devkit.settings.evidence.piece import Piece
+from devkit.settings.evidence.python_calls import may_start, python_calls
+from devkit.settings.evidence.starts import Start
+from devkit.settings.evidence.walk import Tree, above, may_tell, read, text_of, walk
+from devkit.settings.evidence.where import Where, distance, of_file
+
+LONGEST = 1 << 17  # characters that are looked at: no start script has more
+CALLS_DEEP = 3
+
+Reader = Callable[[Path, str], Iterator[Piece]]
+_MENTION = re.compile(rb"celery|corn|daphne|granian|fastapi|flask|flower|\.py\b|\.sh\b", re.IGNORECASE)
+
+
+def _script(_file: Path, text: str) -> Iterator[Piece]:
+    if not re.match(r"#!.*\b(?:python|perl|ruby|node)", text):
+        yield Piece(text, 1)
+
+
+# How far each kind of file is to be trusted (the least the most), by its name; compose and Dockerfiles come before.
+_KINDS: tuple[tuple[int, re.Pattern[str], Reader], ...] = tuple(
+    (rank, re.compile(pattern, re.IGNORECASE), reader)
+    for rank, pattern, reader in (
+        (2, r"procfile.*", ini.procfile),
+        (2, r".*\.(conf|ini|cfg)", ini.supervisord),
+        (2, r".*\.service", ini.systemd),
+        (2, r"(render|heroku)\.ya?ml", manifests.yaml),
+        (3, r".*\.(sh|bash|zsh)", _script),
+        (4, r"(launch|tasks)\.json", editors.vscode),
+        (4, r".*\.xml", editors.pycharm),
+        (4, r"(gnu)?makefile.*|.*\.mk", recipes.makefile),
+        (4, r"\.?justfile|.*\.just", recipes.justfile),
+        (4, r"taskfile.*\.ya?ml", manifests.yaml),
+        (4, r".*\.toml", manifests.toml),
+        (4, r"package\.json", manifests.package_json),
+        (6, r"(readme|contributing|install).*|.*\.(md|rst)", texts.markdown),
+        (3, r"[^.]+", _script),
+    )
+)
+COMPOSE, DOCKERFILE, PYTHON = 0, 1, 5
+
+
+def start_lines(root: Path, contents: Callable[[str], bytes] | None = None) -> tuple[StartLine, ...]:
+    """All of them. `contents` gives a Python file's bytes, where they have been read before."""
+    return _start_lines(root.resolve(), contents or _bytes)
+
+
+@cache
+def _start_lines(root: Path, contents: Callable[[str], bytes]) -> tuple[StartLine, ...]:
+    tree = walk(root)
+    found: dict[tuple[object, ...], tuple[tuple[bool, int, int], StartLine]] = {}
+    for rank, piece, where in _pieces(root, tree, contents):
+        for line in _lines(piece, where, root, CALLS_DEEP):
+            key = (line.file, line.line, line.program, line.spec, line.queues)
+            if rank == COMPOSE or not any(other[:3] == key[:3] for other in found):
+                place = (tree.is_aside(line.file), rank, tree.depth(where.file) if rank else 0)
+                found.setdefault((*key, line.service), (place, line))
+    return tuple(line for _, line in sorted(found.values(), key=lambda one: one[0]))
+
+
+def _pieces(root: Path, tree: Tree, contents: Callable[[str], bytes]) -> Iterator[tuple[int, Piece | Start, Where]]:
+    """Every command that some file has, and where it is run; compose's first."""
+    services = read_compose(root).services
+    for service in services:
+        for piece, where in containers.of_service(service, services, root):
+            yield COMPOSE, piece, where
+    for piece, where in containers.of_dockerfiles(root):
+        yield DOCKERFILE, piece, where
+    folders = above(root)
+    near = [path for folder in folders for path in _files_in(folder)]
+    for file in (*map(Path, tree.launch), *near):
+        for rank, piece in _told(file):
+            yield rank, piece, of_file(file, root)
+    for name in tree.python:
+        if may_start(content := contents(name)):
+            for piece_or_start in python_calls(Path(name), content):
+                yield PYTHON, piece_or_start, of_file(Path(name), root)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if may_tell(entry.name) and entry.is_file())
+    except OSError:
+        return []
+
+
+def _told(file: Path) -> Iterator[tuple[int, Piece]]:
+    """The commands that a file has, if its name says that it may have any."""
+    if is_dockerfile(file.name):
+        return
+    for rank, pattern, reader in _KINDS:
+        if pattern.fullmatch(file.name):
+            content = _bytes(str(file))[:LONGEST]
+            if _MENTION.search(content) and b"\0" not in content:
+                text = content.decode("utf-8", "replace").replace("\r\n", "\n").removeprefix("\ufeff")
+                yield from ((rank, piece) for piece in reader(file, text))
+            return
+
+
+def _lines(piece: Piece | Start, where: Where, root: Path, deep: int) -> Iterator[StartLine]:
+    """What a command starts, also where it only calls a script that does."""
+    if isinstance(piece, Start):
+        started: Iterator[Start | Call] = iter((piece,))
+    else:
+        environ = {**where.environ, **piece.environ}
+        where = replace(where.after([piece.folder]), service=where.service or piece.service)
+        if isinstance(piece.command, str):
+            started = read_text(piece.command, environ, piece.line)
+        else:
+            started = read_words(piece.command, environ, piece.line)
+    for one in started:
+        there = where.after(one.changes)
+        if isinstance(one, Start):
+            if line := _line(one, there, root):
+                yield line
+        elif deep:
+            yield from _called(one, there, root, deep - 1)
+
+
+def _called(call: Call, where: Where, root: Path, deep: int) -> Iterator[StartLine]:
+    """What the file does that is called."""
+    file = _file_of(call, where, root)
+    if file is None or file.suffix not in ("", ".sh", ".bash", ".zsh", ".py"):
+        return
+    inner = replace(where, file=file, environ={**where.environ, **call.environ}, service=where.service or call.service)
+    if file.suffix == ".py":
+        if file.parent not in inner.folders and not call.module:  # a script's own folder is the first on its path
+            inner = replace(inner, folders=(file.parent, *inner.folders))
+        for piece in python_calls(file, _bytes(str(file)), called=True):
+            yield from _lines(piece, inner, root, deep)
+    else:
+        for one in read_text(text_of(file)[:LONGEST], inner.environ, 1, call.args):
+            there = inner.after(one.changes)
+            if isinstance(one, Call) and deep:
+                yield from _called(one, there, root, deep - 1)
+            elif isinstance(one, Start) and (line := _line(one, there, root)):
+                yield line
+
+
+def _file_of(call: Call, where: Where, root: Path) -> Path | None:
+    """By its path; in a container also by its name alone, as images put scripts on their PATH."""
+    if call.module:
+        path = call.name.replace(".", "/")
+        names = [f"{path}.py", f"{path}/__main__.py"]
+    else:
+        names = [call.name] if call.surely else []
+    for name in names:
+        for path_here in where.paths(name):
+            if path_here.is_file():
+                return path_here
+    if not where.inside or call.module:
+        return None
+    wanted = call.name.rpartition("/")[2]
+    same = [Path(file) for file in walk(root).launch if file.rpartition("/")[2] == wanted]
+    return min(same, key=lambda file: len(file.parts), default=None)
+
+
+def _line(start: Start, where: Where, root: Path) -> StartLine | None:
+    """None where it starts what is not this project's."""
+    besides = tuple(dict.fromkeys((*where.besides, where.file.parent, root)))
+    folders = replace(where, besides=besides).imports(start)
+    if not _is_own(folders, start, root):
+        return None
+    return StartLine(
+        program=start.program,
+        spec=start.spec,
+        file=where.file,
+        line=start.line,
+        text=start.text,
+        folders=folders,
+        service=where.service or start.service,
+        server=start.server,
+        factory=start.factory,
+        queues=start.queues,
+        pool=start.pool,
+        concurrency=start.concurrency,
+        environ=start.environ,
+    )
+
+
+def _is_own(folders: tuple[Path, ...], start: Start, root: Path) -> bool:
+    """Whether the app is in this project, and not in another one of the repository."""
+    if not folders or folders[0].is_relative_to(root):
+        return True
+    known = bool(start.spec) and any(distance(one, start) < 2 for one in folders if one.is_relative_to(root))
+    return known or (root.is_relative_to(folders[0]) and distance(folders[0], start) < 2)
+
+
+def _bytes(file: str) -> bytes:
+    """Nothing where it cannot be read."""
+    try:
+        return read(Path(file))
+    except OSError:
+        return b""
