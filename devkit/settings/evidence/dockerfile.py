@@ -87,7 +87,7 @@ class Dockerfile:
 def dockerfiles(root: Path) -> tuple[Dockerfile, ...]:
     """Those of this folder and below it, the nearest first; not devkit's own."""
     tree = walk(root.resolve())
-    files = [Path(file) for file in tree.launch if is_dockerfile(Path(file).name)]
+    files = [Path(file) for file in tree.launch if is_dockerfile(file.rpartition("/")[2])]
     files.sort(key=lambda file: (tree.is_aside(file), tree.depth(file), str(file)))
     return tuple(found for found in map(read_dockerfile, files) if found)
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ LONGEST = 1 << 17  # characters that are looked at: no start script has more
 CALLS_DEEP = 3
 
 Reader = Callable[[Path, str], Iterator[Piece]]
-_MENTION = re.compile(rb"celery|corn|daphne|granian|fastapi|flask|flower|\.py\b|\.sh\b", re.IGNORECASE)
+_NEEDLES = (b"elery", b"corn", b"astapi", b"lask", b"lower", b".py", b".sh", b"daphne", b"granian", b"python -m")
 
 
 def _script(_file: Path, text: str) -> Iterator[Piece]:
@@ -30,26 +30,31 @@ def _script(_file: Path, text: str) -> Iterator[Piece]:
         yield Piece(text, 1)
 
 
-# How far each kind of file is to be trusted (the least the most), by its name; compose and Dockerfiles come before.
-_KINDS: tuple[tuple[int, re.Pattern[str], Reader], ...] = tuple(
-    (rank, re.compile(pattern, re.IGNORECASE), reader)
-    for rank, pattern, reader in (
-        (2, r"procfile.*", ini.procfile),
-        (2, r".*\.(conf|ini|cfg)", ini.supervisord),
-        (2, r".*\.service", ini.systemd),
-        (2, r"(render|heroku)\.ya?ml", manifests.yaml),
-        (3, r".*\.(sh|bash|zsh)", _script),
-        (4, r"(launch|tasks)\.json", editors.vscode),
-        (4, r".*\.xml", editors.pycharm),
-        (4, r"(gnu)?makefile.*|.*\.mk", recipes.makefile),
-        (4, r"\.?justfile|.*\.just", recipes.justfile),
-        (4, r"taskfile.*\.ya?ml", manifests.yaml),
-        (4, r".*\.toml", manifests.toml),
-        (4, r"package\.json", manifests.package_json),
-        (6, r"(readme|contributing|install).*|.*\.(md|rst)", texts.markdown),
-        (3, r"[^.]+", _script),
-    )
+# How far each kind of file is to be trusted (the least the most), by its name, or by its ending where the name is none
+# of these; compose files and Dockerfiles come before.
+_NAMES: tuple[tuple[str, int, Reader], ...] = (
+    ("procfile", 2, ini.procfile),
+    ("render.y", 2, manifests.yaml),
+    ("heroku.y", 2, manifests.yaml),
+    ("taskfile", 4, manifests.yaml),
+    ("makefile", 4, recipes.makefile),
+    ("gnumakefile", 4, recipes.makefile),
+    ("justfile", 4, recipes.justfile),
+    (".justfile", 4, recipes.justfile),
+    ("package.json", 4, manifests.package_json),
+    ("readme", 6, texts.markdown),
 )
+_ENDINGS: Mapping[str, tuple[int, Reader]] = {
+    **dict.fromkeys(("conf", "ini", "cfg"), (2, ini.supervisord)),
+    "service": (2, ini.systemd),
+    **dict.fromkeys(("", "sh", "bash", "zsh"), (3, _script)),
+    "json": (4, editors.vscode),
+    "xml": (4, editors.pycharm),
+    "mk": (4, recipes.makefile),
+    "just": (4, recipes.justfile),
+    "toml": (4, manifests.toml),
+    **dict.fromkeys(("md", "rst"), (6, texts.markdown)),
+}
 COMPOSE, DOCKERFILE, PYTHON = 0, 1, 5
 
 
@@ -79,36 +84,34 @@ def _pieces(root: Path, tree: Tree, contents: Callable[[str], bytes]) -> Iterato
             yield COMPOSE, piece, where
     for piece, where in containers.of_dockerfiles(root):
         yield DOCKERFILE, piece, where
-    folders = above(root)
-    near = [path for folder in folders for path in _files_in(folder)]
-    for file in (*map(Path, tree.launch), *near):
-        for rank, piece in _told(file):
-            yield rank, piece, of_file(file, root)
+    near = [file for folder in above(root) for file in _files_in(folder)]
+    for name in (*tree.launch, *near):
+        for rank, piece in _told(name):
+            yield rank, piece, of_file(Path(name), root)
     for name in tree.python:
         if may_start(content := contents(name)):
             for piece_or_start in python_calls(Path(name), content):
                 yield PYTHON, piece_or_start, of_file(Path(name), root)
 
 
-def _files_in(folder: Path) -> list[Path]:
+def _files_in(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if may_tell(entry.name) and entry.is_file())
+            return sorted(entry.path for entry in entries if may_tell(entry.name) and entry.is_file())
     except OSError:
         return []
 
 
-def _told(file: Path) -> Iterator[tuple[int, Piece]]:
+def _told(file: str) -> Iterator[tuple[int, Piece]]:
     """The commands that a file has, if its name says that it may have any."""
-    if is_dockerfile(file.name):
-        return
-    for rank, pattern, reader in _KINDS:
-        if pattern.fullmatch(file.name):
-            content = _bytes(str(file))[:LONGEST]
-            if _MENTION.search(content) and b"\0" not in content:
-                text = content.decode("utf-8", "replace").replace("\r\n", "\n").removeprefix("\ufeff")
-                yield from ((rank, piece) for piece in reader(file, text))
-            return
+    name = file.rpartition("/")[2].lower()
+    kinds = [(rank, reader) for start, rank, reader in _NAMES if name.startswith(start)]
+    kind = kinds[0] if kinds else _ENDINGS.get(name.rpartition(".")[2] if "." in name else "")
+    if kind and not is_dockerfile(name):
+        content = _bytes(file)[:LONGEST]
+        if any(needle in content for needle in _NEEDLES) and b"\0" not in content:
+            text = content.decode("utf-8", "replace").replace("\r\n", "\n").removeprefix("\ufeff")
+            yield from ((kind[0], piece) for piece in kind[1](Path(file), text))
 
 
 def _lines(piece: Piece | Start, where: Where, root: Path, deep: int) -> Iterator[StartLine]:
@@ -203,6 +206,6 @@ def _is_own(folders: tuple[Path, ...], start: Start, root: Path) -> bool:
 def _bytes(file: str) -> bytes:
     """Nothing where it cannot be read."""
     try:
-        return read(Path(file))
+        return read(file)
     except OSError:
         return b""

@@ -36,13 +36,16 @@ def variable(name: str, text: str, values: Mapping[str, str], file: Path, line: 
 
 def file_variables(file: Path) -> tuple[Variable, ...]:
     """What an env file sets, the last of each name; none if it cannot be read."""
+    text = text_of(file)
+    if not text:
+        return ()
     from io import StringIO
 
     from dotenv.parser import parse_stream
 
     values: dict[str, str] = {}
     found: dict[str, Variable] = {}
-    for binding in parse_stream(StringIO(text_of(file))):
+    for binding in parse_stream(StringIO(text)):
         if binding.key is None or binding.value is None:
             continue
         # The first line of a binding counts the blank lines above it.

@@ -34,13 +34,17 @@ class Tree:
 
     def depth(self, file: Path) -> int:
         """How many folders lie between the project's and the file, downwards or upwards."""
-        if file.is_relative_to(self.root):
-            return len(file.relative_to(self.root).parts) - 1
+        if self.has(file):
+            return str(file).count(os.sep) - str(self.root).count(os.sep) - 1
         return len(self.root.relative_to(file.parent).parts) if self.root.is_relative_to(file.parent) else 99
 
     def is_aside(self, file: Path) -> bool:
         """Whether it lies among tests, examples or documentation."""
-        return file.is_relative_to(self.root) and not _ASIDE.isdisjoint(file.relative_to(self.root).parts[:-1])
+        return self.has(file) and not _ASIDE.isdisjoint(file.parts[len(self.root.parts) : -1])
+
+    def has(self, file: Path) -> bool:
+        """Whether it lies in the project's folder or below it."""
+        return str(file).startswith(f"{str(self.root).rstrip(os.sep)}{os.sep}")
 
 
 @cache  # all that is asked of a project shares one walk
@@ -100,7 +104,7 @@ def above(root: Path) -> tuple[Path, ...]:
     return tuple(root.parents)[: next(tops, 0) + 1]
 
 
-def read(file: Path) -> bytes:
+def read(file: Path | str) -> bytes:
     """What a file says. Raises OSError where it cannot be read, or is too large to have been written by hand."""
     with FileIO(file) as stream:  # a third faster than open() over thousands of small files
         if os.fstat(stream.fileno()).st_size > LARGEST:
