@@ -17,8 +17,8 @@ from devkit.settings.evidence.walk import text_of, walk
 # How `devkit init --docker` begins its own, which tells nothing of the project's.
 OWN = re.compile(r"# The image that \S+ runs the project in: what it needs is installed, its code is mounted\.")
 
-_NAME = re.compile(r"(.*[.-])?(dockerfile|containerfile)([.-].*)?", re.IGNORECASE)
-_NO_DOCKERFILE = re.compile(r".*\.(dockerignore|md|txt|rst|j2|tmpl|bak|ya?ml)", re.IGNORECASE)
+_NAME = re.compile(r"(docker|container)file.*|.*[._-](docker|container)file", re.IGNORECASE)
+_NO_DOCKERFILE = re.compile(r".*\.(dockerignore|md|txt|rst|j2|tmpl|bak|ya?ml|py|sh)", re.IGNORECASE)
 _STAGE = re.compile(r"(?:--\S+\s+)*(\S+)(?:\s+as\s+(\S+))?", re.IGNORECASE)
 _HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
 _INSTALL = re.compile(r"\b(?:apt-get|apt|apk|aptitude)\s+(?:-\S+\s+)*(?:install|add)\s+([^&;|\n]*)")

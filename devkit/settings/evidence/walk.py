@@ -86,7 +86,7 @@ def may_tell(name: str) -> bool:
     stem, dot, ending = name.rpartition(".")
     if not dot or (ending in _ENDINGS and stem):
         return ending != "json" or name in _JSON
-    return name.lower().startswith(_NAMES) or ending == "Dockerfile"
+    return name.lower().startswith(_NAMES) or ending.lower() in ("dockerfile", "containerfile")
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
