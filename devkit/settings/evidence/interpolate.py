@@ -7,7 +7,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _BRACE = re.compile(r"[{}]")
 _NESTED_DEEP = 20
 _LONGEST = 1 << 14  # characters: what doubles itself in each line must end
-_OPERATOR = re.compile(r":?[-+?]")
+_OPERATOR = re.compile(r":?[-+?=]")
 
 
 def expand(text: str, values: Mapping[str, str], unset: Callable[[str], str], deep: int = _NESTED_DEEP) -> str:
@@ -60,4 +60,4 @@ def _braced(inner: str, values: Mapping[str, str], unset: Callable[[str], str], 
         return expand(word, values, unset, deep) if there else ""
     if there and value is not None:
         return value
-    return expand(word, values, unset, deep) if sign.endswith("-") else unset(name[0])
+    return expand(word, values, unset, deep) if sign.endswith(("-", "=")) else unset(name[0])

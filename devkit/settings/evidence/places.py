@@ -24,12 +24,16 @@ class Places:
                 if found.exists():
                     return Path(os.path.normpath(found))
         # /code, where only app/ was copied to /code/app: it is what has app/ here, too. Code tells the most.
-        for here, place in sorted(self.pairs, key=lambda pair: not (pair[0].is_dir() or pair[0].suffix == ".py")):
-            if wanted != PurePosixPath("/") and PurePosixPath(place).is_relative_to(wanted):
+        for here, place in sorted(self.pairs, key=lambda pair: not _is_code(pair[0])):
+            if PurePosixPath(place).is_relative_to(wanted) and (_is_code(here) or wanted != PurePosixPath("/")):
                 below = PurePosixPath(place).relative_to(wanted).parts
                 if here.parts[-len(below) :] == below and here.exists():
                     return here.parents[len(below) - 1]
         return None
+
+
+def _is_code(path: Path) -> bool:
+    return path.suffix == ".py" or path.is_dir()
 
 
 def places(mounts: Iterable[tuple[Path, str]], copies: Iterable[Copy], context: Path | None) -> Places:

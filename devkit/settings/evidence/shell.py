@@ -13,6 +13,7 @@ _OPERATOR = re.compile(r"&&|\|\||;;&?|;&|[;&|()\n]")
 _REDIRECTION = re.compile(r"(?:\d*|&)(?:>>|>&|<<<|<<-?|<&|>\||>|<)")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _DECLARES = frozenset(("export", "local", "declare", "readonly", "typeset", "set"))
+_QUOTED_DEFAULT = re.compile(r"(\$\{\w+:?[-=+])([\"'])([^\"'{}]*)\2\}")
 _LITERAL = "\0"  # stands for a dollar sign that is no variable's
 
 
@@ -73,7 +74,9 @@ def _assigned(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _expanded(word: str, known: Mapping[str, str]) -> str:
-    return expand(word, known, lambda name: f"${{{name}}}") if "$" in word else word
+    if "$" not in word:
+        return word
+    return expand(_QUOTED_DEFAULT.sub(r"\1\3}", word), known, lambda name: f"${{{name}}}")
 
 
 def _simple(text: str, line: int) -> Iterator[tuple[list[str], int, str]]:

@@ -33,7 +33,7 @@ def markdown(_file: Path, text: str) -> Iterator[Piece]:
             block, skip = [], False
             if line.lstrip().startswith("$ "):
                 block, first = [line], number
-            inline += (Piece(code, number) for code in _INLINE.findall(line) if MENTION.search(code))
+            inline += (Piece(code, number) for code in _INLINE.findall(line) if " " in code and MENTION.search(code))
     yield from _block(block, first, skip)
     yield from inline
 

@@ -85,6 +85,8 @@ def brief(text: str, **environ: str) -> list[str]:
         "APP=app.worker\ncelery -A $APP worker",
         "export APP_NAME=app\ncelery -A ${APP_NAME}.worker worker",
         "celery -A ${CELERY_APP:-app.worker} worker",
+        'MODULE=${CELERY_MODULE:-"app.worker"}\ncelery -A "$MODULE" worker',
+        ": ${MODULE:=app.worker}\ncelery -A ${MODULE:=app.worker} worker",
         "$PYTHON -m celery -A app.worker worker",
         "celery multi start 2 -A app.worker -l info",
         "celery -A app.worker worker \"$@\"",

@@ -172,6 +172,7 @@ def test_a_container_is_seen_as_the_folder_that_it_mounts(project: Write) -> Non
         ('WORKDIR /app\nCOPY ["backend/", "/app/"]', "backend"),
         ("WORKDIR /app\nCOPY backend/jobs.py requirements.txt ./", "backend"),
         ("COPY . /app\nWORKDIR /app/backend", "backend"),
+        ("COPY requirements.txt backend/jobs.py /", "backend"),
         ("ENV HOME=/srv\nWORKDIR $HOME\nCOPY backend $HOME", "backend"),
         ("ARG D=/srv\nWORKDIR ${D}/x\nCOPY backend ${D}/x", "backend"),
         ("WORKDIR /code\nCOPY backend /code/backend\nENV PYTHONPATH=/code/backend:$PYTHONPATH", "backend"),
