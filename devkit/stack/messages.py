@@ -37,6 +37,13 @@ class Exited:
 
 
 @dataclass(frozen=True)
+class Gone:
+    """What is none of this stack's services, and is used all the same, answers no more."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Asked:
     """A request over the control socket; the answer goes into `reply`."""
 
@@ -49,7 +56,7 @@ class OutputLost:
     """Nobody reads what devkit prints any more (`devkit up | head`)."""
 
 
-Message = Ready | Progressed | Exited | Signalled | Asked | OutputLost
+Message = Ready | Progressed | Exited | Gone | Signalled | Asked | OutputLost
 Inbox = SimpleQueue[Message]
 
 

@@ -33,7 +33,7 @@ class Service:
 
     `order` is for services started through `devkit.agent`: the process is started early, imports what it can,
     and waits on its standard input for this line, which says what to run.
-    `external` services run already and are only shown.
+    `external` services run already and are only shown; their `ready` tells whether they still do.
     `optional`: the others start without it where it does not, unless one that is not optional depends on it.
     `signal_group` sends the stop signals to the whole process group: a shell does not pass them on.
     `stdin_open` keeps standard input open for as long as devkit lives.

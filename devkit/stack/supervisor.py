@@ -16,7 +16,7 @@ from devkit.model.loop import Clock, Signalled, decide
 from devkit.model.status import ServiceStatus
 from devkit.model.text import exit_in_words
 from devkit.model.wire import Json, State
-from devkit.stack.messages import Asked, Exited, Inbox, Message, OutputLost, Progressed, Ready
+from devkit.stack.messages import Asked, Exited, Gone, Inbox, Message, OutputLost, Progressed, Ready
 from devkit.stack.restarts import Restarts
 from devkit.stack.service import Finish, Service
 
@@ -300,6 +300,18 @@ class Supervisor:
             self._exit_code = 1
             self._stopping = True
 
+    def _lost(self, unit: _Unit) -> None:
+        """What all others were to use is not there: none of them would become ready."""
+        unit.note = f"{unit.service.name} answers no more"
+        self._reporter.failed(
+            DevkitError(
+                unit.note,
+                looked=[f"{unit.service.url} ({unit.service.how}), which answered a moment ago"],
+                mend=["start it again", "or leave it away: devkit up starts one of its own then"],
+            )
+        )
+        unit.stage, self._exit_code, self._stopping = Stage.FAILED, 1, True
+
     # Messages
 
     def handle(self, message: Message) -> None:
@@ -311,6 +323,8 @@ class Supervisor:
                 unit.generation, unit.reported, unit.note = message.generation, message.state, message.note
             case Exited(name, pid, code) if self._is_current(name, pid):
                 self._exited(self._units[name], code)
+            case Gone(name) if not (self._up or self._stopping):  # later it may come back, for who waits
+                self._lost(self._units[name])
             case Signalled():
                 self._interrupted()
             case OutputLost():

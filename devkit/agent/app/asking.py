@@ -92,7 +92,7 @@ def _ask_broker(app: Any, connection: Any) -> None:
 
 
 def _question(app: Any, backend: Any) -> "Callable[[], object]":
-    """The cheapest thing that it cannot answer out of itself, and that changes nothing."""
+    """The cheapest thing that it cannot answer out of itself, and that changes nothing of what is stored."""
     from celery.backends.base import BaseKeyValueStoreBackend, DisabledBackend
 
     url = str(app.conf.result_backend)
@@ -130,7 +130,7 @@ def _is_missing(error: BaseException) -> bool:
 
     words = ("install", "library", "Unknown result backend")
     told = isinstance(error, ImproperlyConfigured) and any(word in str(error) for word in words)
-    return told or isinstance(error, (ImportError, VersionMismatch, AttributeError))
+    return told or isinstance(error, (ImportError, VersionMismatch, AttributeError, NameError))
 
 
 def _why(error: BaseException) -> str:

@@ -1,12 +1,13 @@
 """Sends one task through the project's own Celery app and tells what becomes of it."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 from ...model.text import is_named
 from ...model.wire import SendNews, SendOrder
-from .asking import broker_error, broker_url, result_backend_error
+from .asking import backend_trouble, broker_trouble, broker_url
 from .consumers import FIRST_S, Consumers
 from .describe import refuse_anothers
 from .errand import take_order
@@ -29,10 +30,9 @@ def send(order: SendOrder, tell: Tell) -> None:
     refuse_anothers(app)
     task = app.tasks[_full_name(app, order["task"])]
     # Celery itself would go on trying for twenty seconds.
-    if message := broker_error(app):
-        raise Problem("not sent", what="broker", url=broker_url(app), message=message)
-    if keeps_results(app, task) and (message := result_backend_error(app)):
-        raise Problem("not sent", what="result backend", url=str(app.conf.result_backend), message=message)
+    _check("broker", broker_url(app), *broker_trouble(app))
+    if keeps_results(app, task):
+        _check("result backend", str(app.conf.result_backend), *backend_trouble(app))
     if app.conf.task_always_eager:
         app.conf.task_always_eager = False  # whoever sends a task means a worker
         tell({"eager": True})
@@ -48,6 +48,12 @@ def send(order: SendOrder, tell: Tell) -> None:
     with TaskEvents(app, task_id) as events:
         queue, result = _publish(app, task, task_id, order, tell)
         Follow(app, task, result, events, Consumers(app, queue), order, tell).to_its_end()
+
+
+def _check(what: str, url: str, message: "str | None", missing: bool) -> None:
+    """Raises Problem where it does not answer; the interpreter is told where that has no package for it."""
+    if message:
+        raise Problem("not sent", what=what, url=url, message=message, python=sys.executable if missing else "")
 
 
 def _publish(app: Any, task: Any, task_id: str, order: SendOrder, tell: Tell) -> "tuple[str, Any]":

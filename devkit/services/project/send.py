@@ -10,9 +10,12 @@ from devkit.model.wire import SendNews, SendOrder, Trouble
 from devkit.services.project.broker import masked
 from devkit.services.project.errand import run_errand
 from devkit.services.project.facts import problem_error
+from devkit.services.project.packages import install_line
 from devkit.services.project.target import find_target
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
+
+START = "start the stack: devkit up"
 
 
 def send(
@@ -64,9 +67,10 @@ def _in_words(problem: Trouble, task: str, app: AppRef) -> DevkitError:
                 mend=["give others with --args '[…]' or --kwargs '{…}'"],
             )
         case "not sent":
+            install = filter(None, [problem.get("python")])
             return DevkitError(
                 f"the {problem['what']} {masked(problem['url'])} does not answer: {problem['message']}",
-                mend=["start the stack: devkit up"],
+                mend=[*(install_line(python, problem["url"], problem["message"]) for python in install), START],
             )
         case "stays away":
             return DevkitError(

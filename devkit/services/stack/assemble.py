@@ -3,14 +3,18 @@
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from devkit.errors import UsageError, did_you_mean
+from devkit.model.address import USUAL_PORTS
 from devkit.model.status import ServiceStatus, StackStatus
 from devkit.model.wire import AppFacts
 from devkit.services.ports import Ports
 from devkit.services.project.broker import Choice, asked_for, is_amqp, masked, settled
 from devkit.services.project.facts import ask_facts
+from devkit.services.project.packages import install_line
 from devkit.services.project.python import find_python
 from devkit.services.stack.api import api_argv, api_service
 from devkit.services.stack.beat import beat_service
@@ -18,7 +22,6 @@ from devkit.services.stack.choice import choose
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
 from devkit.services.stack.flower import flower_argv, flower_service
-from devkit.services.stack.packages import install_line
 from devkit.services.stack.project import StackProject
 from devkit.services.stack.rabbitmq import find_rabbitmq_server, rabbitmq_service
 from devkit.services.stack.redis import redis_service
@@ -26,7 +29,8 @@ from devkit.services.stack.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
 from devkit.settings.load import BUILT_IN_SERVICES, Settings
 from devkit.stack import sessions
-from devkit.stack.service import Service
+from devkit.stack.probes import tcp_answers
+from devkit.stack.service import Poll, Service
 
 BROKER_NAMES = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq", "pyamqp": "rabbitmq"}
 
@@ -172,11 +176,20 @@ def _own_broker(project: StackProject, url: str, *, alone: bool) -> Service:
         argv=(),
         cwd=project.folder,
         env={},
-        ready=None,
+        ready=_answers(url),
         url=masked(url),
         how="asked for" if project.settings.options.broker else "the app's own",
         external=True,
     )
+
+
+def _answers(url: str) -> Poll | None:
+    """Whether something still listens at the broker's address, where that is one."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        port = parts.port or USUAL_PORTS.get(parts.scheme)
+        return tcp_answers(parts.hostname, port) if parts.hostname and port and ";" not in url else None
+    return None
 
 
 def _broker_name(project: StackProject, url: str, *, alone: bool) -> str:

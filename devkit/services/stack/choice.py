@@ -15,7 +15,7 @@ from devkit.model.embedded import AMQP, address
 from devkit.model.wire import AppFacts
 from devkit.services.ports import USUAL_PORTS, Port
 from devkit.services.project.broker import Choice, Replaced, is_amqp, is_local, masked, program_name
-from devkit.services.stack.packages import install_line
+from devkit.services.project.packages import install_line
 from devkit.stack.ports import HOST, is_free
 
 # Where in a URL of theirs the number of a database is.

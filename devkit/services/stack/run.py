@@ -19,13 +19,14 @@ from devkit.settings.paths import Paths
 from devkit.stack import lock, sessions
 from devkit.stack.control import ControlServer
 from devkit.stack.guard import Guard
-from devkit.stack.messages import Exited, Inbox, Progressed, Ready
+from devkit.stack.messages import Exited, Gone, Inbox, Progressed, Ready
 from devkit.stack.ports import is_free
 from devkit.stack.process import Process
 from devkit.stack.service import Finish, Notice, Poll, Service
 from devkit.stack.supervisor import Reporter, Supervisor
 
 PORTS_RELEASED_S = 5.0
+OTHERS_S = 1.0
 FIRST_POLL_S, POLL_GROWTH = 0.02, 0.02
 
 
@@ -75,10 +76,15 @@ def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: Repo
         answer=lambda services: stack.status(os.getpid(), services).to_wire(),
     )
     server = ControlServer(paths.socket, inbox)
+    started = Event()
+    for service in stack.services:
+        if service.external and service.ready:
+            Thread(target=_watch_others, args=(service, inbox, started), name=service.name, daemon=True).start()
     try:
         with signals_into(lambda signum: inbox.put(Signalled(signum))):
             code = supervisor.run()
     finally:
+        started.set()
         server.close()
         early.close()
         sessions.kill_strays(stack.run)
@@ -153,6 +159,15 @@ def _poll(check: Callable[[], bool], ended: Event) -> bool:
             return True
         ended.wait(FIRST_POLL_S + (time.monotonic() - began) * POLL_GROWTH)
     return False
+
+
+def _watch_others(service: Service, inbox: Inbox, over: Event) -> None:
+    """Say when what is not ours to start has gone: who asks for it would wait until the time of the start is over."""
+    assert isinstance(service.ready, Poll)
+    while not over.wait(OTHERS_S):
+        if not (service.ready.check() or service.ready.check()):
+            inbox.put(Gone(service.name))
+            return
 
 
 def _wait_for_ports(services: Sequence[Service]) -> None:

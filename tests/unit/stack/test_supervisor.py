@@ -2,6 +2,7 @@
 
 from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus
+from devkit.stack.messages import Gone
 from devkit.stack.restarts import DELAYS_S
 from devkit.stack.service import Poll
 from tests.unit.stack.world import (
@@ -156,6 +157,26 @@ def test_a_program_that_cannot_be_started() -> None:
     assert world.run() == 1
     assert [error.what for error in world.errors] == ["cannot run uvicorn: No such file or directory"]
     assert world.told("SIG") == ["1 redis SIGINT"]
+
+
+def test_what_all_others_use_and_is_none_of_the_stacks_goes_away_meanwhile() -> None:
+    world = World(
+        service("redis", external=True, url="redis://cache"), API, WORKER, api=NEVER_READY, worker=NEVER_READY
+    )
+    world.at(5, Gone("redis"))
+
+    assert world.run() == 1
+    assert world.told("failed") == ["5 failed: redis answers no more"]
+    assert world.told("SIGINT") == ["5 api SIGINT", "5 worker SIGINT"]
+
+
+def test_once_all_are_ready_it_may_come_back() -> None:
+    world = World(service("redis", external=True), API)
+    world.at(5, Gone("redis"))
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("failed") == []
 
 
 # --- what is optional ---

@@ -306,3 +306,70 @@ def test_a_missing_backend_is_embedded_beside_it() -> None:
         rabbitmq_port=Port(8888),
         replaced=(Replaced("redis://cache/1", REFUSED),),
     )
+
+
+# --- an embedded RabbitMQ, where Redis will not do ---
+
+OWN = "amqp://shop:secret@rabbitmq:5672/shop"
+NO_REDIS = "No module named 'redis'"
+
+
+def stand_in(app: AppFacts, *, installed: bool = True) -> Choice:
+    ports = {"redis": 7777, "rabbitmq": 8888}
+    return choose(app, Choice(None, None), lambda name, *_, **__: Port(ports[name]), lambda: installed)
+
+
+def test_an_app_that_cannot_speak_redis_gets_a_rabbitmq() -> None:
+    choice = stand_in(facts(OWN, "rpc://", broker_error=REFUSED, redis_lacks=NO_REDIS), installed=False)
+
+    assert choice.broker == "amqp://shop:secret@127.0.0.1:8888/shop"
+    assert (choice.result_backend, choice.embedded_port, choice.rabbitmq_port) == (None, None, Port(8888))
+    assert choice.no_redis == f"the app cannot speak Redis: {NO_REDIS}"
+    assert choice.replaced == (Replaced(OWN, REFUSED),)
+
+
+def test_its_results_come_by_rpc_where_its_own_backend_is_away() -> None:
+    app = facts(OWN, "db+postgresql://db/x", broker_error=REFUSED, result_backend_error="x", redis_lacks=NO_REDIS)
+
+    assert stand_in(app).result_backend == "rpc://"
+
+
+def test_whatever_its_own_broker_is() -> None:
+    app = facts("sqs://", broker_error="No module named 'boto3'", missing=True, redis_lacks=NO_REDIS)
+
+    assert stand_in(app).broker == "amqp://guest:guest@127.0.0.1:8888//"
+
+
+def test_but_not_where_it_means_redis() -> None:
+    """The package is what it needs, and not another server."""
+    url = "redis://:secret@cache/0"
+    for app in (
+        facts(url, broker_error=NO_REDIS, missing=True, redis_lacks=NO_REDIS),
+        facts(OWN, url, broker_error=REFUSED, result_backend_error=NO_REDIS, missing=True, redis_lacks=NO_REDIS),
+    ):
+        with pytest.raises(DevkitError, match="cannot speak Redis") as caught:
+            stand_in({**app, "broker_missing": app["broker"] == url})
+        assert caught.value.mend[0] == "/env/python -m pip install --upgrade 'celery[redis]'"
+        assert "secret" not in caught.value.what
+
+
+def test_queues_that_need_rabbitmq_get_it_where_there_is_one() -> None:
+    app = facts(OWN, broker_error=REFUSED, amqp_needs=["x-max-priority"])
+
+    assert stand_in(app).broker == "amqp://shop:secret@127.0.0.1:8888/shop"
+    assert stand_in(app).no_redis == "it has queues with x-max-priority"
+    assert stand_in(app, installed=False).broker == f"{EMBEDDED}/0"
+    assert stand_in(app, installed=False).strangers == "amqp://shop:***@rabbitmq:5672/shop"
+
+
+def test_what_redis_takes_the_place_of_is_told_once() -> None:
+    app = facts(OWN, "mongodb://db/x", broker_error=REFUSED, result_backend_error=REFUSED)
+
+    assert stand_in(app).strangers == "amqp://shop:***@rabbitmq:5672/shop and mongodb://db/x"
+    assert stand_in(facts("redis://cache", broker_error=REFUSED)).strangers == ""
+
+
+def test_one_asked_for_whose_package_is_missing_says_which() -> None:
+    with pytest.raises(DevkitError) as caught:
+        choose(facts("sqs://", broker_error="x", missing=True), Choice("sqs://", None), no_port, lambda: True)
+    assert caught.value.mend[0] == "/env/python -m pip install --upgrade 'celery[sqs]'"

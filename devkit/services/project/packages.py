@@ -13,7 +13,7 @@ PACKAGES = {
     "confluentkafka": "confluent-kafka",
 }
 # Modules that a package of another name brings.
-BROUGHT_BY = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+BROUGHT_BY = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 MODULE = re.compile(r"No module named '(\w+)")
 OF_DATABASES = ("sqla", "sqlalchemy", "db")
 

@@ -1,0 +1,138 @@
+"""Brokers and result backends, each asked for something real."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from kombu.entity import Exchange, Queue
+
+from devkit.agent.app.asking import (
+    OWN_MEMORY,
+    amqp_needs,
+    backend_trouble,
+    broker_trouble,
+    broker_url,
+    redis_lacks,
+)
+
+# What kombu makes of newer versions of SQLAlchemy.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
+
+
+@pytest.fixture
+def closed() -> Iterator[int]:
+    """A port at which nobody listens, and nobody will."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def app(broker: Any = "sqla+sqlite://", backend: str | None = None, **conf: Any) -> Celery:
+    made = Celery("asked", broker=broker, backend=backend, set_as_current=False)
+    made.conf.update(conf)
+    return made
+
+
+# --- brokers ---
+
+
+@pytest.mark.parametrize("broker", ["sqla+sqlite:///queue.db", "sqla+sqlite://"])
+def test_a_broker_that_is_there(broker: str) -> None:
+    assert broker_trouble(app(broker)) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("broker", "why", "missing"),
+    [
+        ("redis://127.0.0.1:{closed}/0", "refused", False),
+        ("amqp://127.0.0.1:{closed}//", "refused", False),
+        ("redis://127.0.0.1:{closed}/0;redis://127.0.0.1:{closed}/1", "refused", False),
+        ("sqla+sqlite:////nowhere/queue.db", "unable to open database file", False),
+        ("filesystem://", "No such file or directory", False),
+        ("memory://", OWN_MEMORY, False),
+        ("sentinel://127.0.0.1:{closed}", "master_name", False),
+        ("confluentkafka://127.0.0.1:{closed}", "KafkaException", True),
+        ("nosuch://", "No such transport: nosuch", True),
+    ],
+)
+def test_a_broker_that_is_not(closed: int, broker: str, why: str, missing: bool) -> None:
+    error, is_missing = broker_trouble(app(broker.format(closed=closed)))
+    assert why in str(error)
+    assert is_missing == missing
+
+
+def test_of_several_addresses_each_is_tried(closed: int, tmp_path: Path) -> None:
+    folder = tmp_path / "queue"
+    folder.mkdir()
+    servers = [f"amqp://127.0.0.1:{closed}//", f"amqp://127.0.0.2:{closed}//"]
+    with socket.create_server(("127.0.0.2", closed)) as server:
+        server.settimeout(5.0)
+        error, _ = broker_trouble(app(servers))
+        connected, _ = server.accept()
+        connected.close()
+    assert error
+    assert broker_url(app(servers)) == ";".join(servers)
+
+
+# --- result backends ---
+
+
+@pytest.mark.parametrize("backend", [None, "disabled", "rpc://", "db+sqlite:///results.db", "file://{folder}"])
+def test_a_result_backend_that_is_there(tmp_path: Path, backend: str | None) -> None:
+    assert backend_trouble(app(backend=backend and backend.format(folder=tmp_path))) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("backend", "why", "missing"),
+    [
+        ("redis://127.0.0.1:{closed}/0", "refused", False),
+        ("db+sqlite:////nowhere/results.db", "unable to open database file", False),
+        ("db+postgresql://127.0.0.1:{closed}/x", "No module named 'psycopg", True),
+        ("file:///nowhere", "path", False),
+        ("cache+memory://", OWN_MEMORY, False),
+        ("django-db", "django-db", True),
+        ("mongodb://127.0.0.1:{closed}/x", "pymongo", True),
+        ("elasticsearch://127.0.0.1:{closed}/x/y", "elasticsearch", True),
+        ("cassandra://", "cassandra", True),
+        ("nosuch://", "nosuch", True),
+    ],
+)
+def test_a_result_backend_that_is_not(closed: int, backend: str, why: str, missing: bool) -> None:
+    error, is_missing = backend_trouble(app(backend=backend.format(closed=closed)))
+    assert why in str(error)
+    assert is_missing == missing
+
+
+def test_a_serializer_that_is_not_installed() -> None:
+    error, _ = backend_trouble(app(backend="db+sqlite://", result_serializer="nosuch"))
+    assert "nosuch" in str(error)
+
+
+# --- what may take the broker's place ---
+
+
+def test_redis_is_spoken_here() -> None:
+    assert redis_lacks(app()) is None
+
+
+def test_queues_that_are_another_thing_in_redis() -> None:
+    assert amqp_needs(app("amqp://")) == []
+    queue: Any = Queue
+    exchange: Any = Exchange
+    queues = [
+        queue("plain", exchange("plain", type="topic"), "a.#"),
+        queue("late", exchange("late", type="x-delayed-message"), "late"),
+        queue("ranked", queue_arguments={"x-max-priority": 9}),
+    ]
+    assert amqp_needs(app("amqp://", task_queues=queues)) == ["an exchange of type x-delayed-message", "x-max-priority"]
+    assert "x-max-priority" in amqp_needs(app("amqp://", task_queue_max_priority=5))
