@@ -75,7 +75,8 @@ def rabbitmq_service(project: StackProject, name: str, url: str, port: Port, no_
 def _in_docker(docker: str, data: Path, port: int) -> tuple[str, ...]:
     variables = [word for name, value in _environ({}, IN_IMAGE).items() for word in ("--env", f"{name}={value}")]
     options = ("--publish", f"{HOST}:{port}:{port}", "--volume", f"{data}:{IN_IMAGE}", *variables)
-    return ended_with_stdin(docker, IMAGE, PROGRAM, options, ())
+    # As above, for images that are made of Debian's package.
+    return ended_with_stdin(docker, IMAGE, f'PATH="{FOLDERS[-1]}:$PATH" {PROGRAM}', options, ())
 
 
 def find_rabbitmq_server(path: str) -> str | None:
