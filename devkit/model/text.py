@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 # Beyond ASCII what a terminal or an editor obeys: C1, line ends, what turns the direction of text; and half characters.
 ODD = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Names may have a dash within a word; every other sign stands between words.
+PARTS = re.compile(r"[^\w-]")
 
 
 def printable(text: str, *, lines: bool = False) -> str:
@@ -54,14 +56,15 @@ def short_path(path: str) -> str:
 
 
 def is_named(name: str, word: str) -> bool:
-    """Whether the word is this dotted name, or the end of it."""
-    return f".{name}".endswith(f".{word}")
+    """Whether the word is this name, or its end after what parts names: `greet` of `shop.greet`, of `high:greet`."""
+    before = name[: -len(word)] if word and name.endswith(word) else "word"
+    return not before or PARTS.fullmatch(before[-1]) is not None
 
 
 def ways_to_name(names: "Iterable[str]") -> "list[str]":
     """What may be typed for one of these: their last parts, then the whole names."""
     names = list(names)
-    return [*(name.rpartition(".")[2] for name in names), *names]
+    return [*(PARTS.split(name)[-1] for name in names), *names]
 
 
 def exit_in_words(code: int) -> str:

@@ -114,6 +114,11 @@ def test_a_path_is_short_where_it_is_inside(monkeypatch: pytest.MonkeyPatch, tmp
         ("shop.tasks.total", "s.total", False),
         ("shop.tasks.total", "", False),
         ("total", "shop.total", False),
+        ("high_priority:greet", "greet", True),
+        ("shop/mails:greet", "mails:greet", True),
+        ("send greeting", "greeting", True),
+        ("high_priority:greet", "priority:greet", False),
+        ("send-greeting", "greeting", False),
         ("", "total", False),
     ],
 )
@@ -122,7 +127,8 @@ def test_a_name_by_its_end(name: str, word: str, is_so: bool) -> None:
 
 
 def test_what_may_be_typed_for_a_name() -> None:
-    assert ways_to_name(name for name in ("shop.total", "add")) == ["total", "add", "shop.total", "add"]
+    names = ["shop.total", "add", "mails:greet"]
+    assert ways_to_name(name for name in names) == ["total", "add", "greet", *names]
 
 
 @pytest.mark.parametrize(
