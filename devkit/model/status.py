@@ -37,8 +37,9 @@ class ServiceStatus:
 class StartedWith:
     """What a stack runs and was told at its start: the other commands go by it, as its worker does.
 
-    `celery` and `api` are MODULE:ATTR, each imported from its folder; `api` is empty where the stack has none. The
-    files and folders are absolute paths. `queues`, `pool` and `concurrency` are what `up` was told by flags.
+    `celery` and `api` are MODULE:ATTR, each imported from its folder, the app also from `celery_paths`; `api` is empty
+    where the stack has none. The files and folders are absolute paths. `queues`, `pool` and `concurrency` are what `up`
+    was told by flags.
     """
 
     celery: str
@@ -50,12 +51,19 @@ class StartedWith:
     queues: str = ""
     pool: str = ""
     concurrency: int | None = None
+    celery_paths: tuple[str, ...] = ()
 
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> "StartedWith":
         """Raises TypeError or ValueError for what no stack of this version tells."""
-        found = cls(**{**data, "env_files": tuple(data["env_files"])})
-        paths = [found.celery_folder, found.python, *found.env_files, *([found.api_folder] if found.api else [])]
+        found = cls(**{**data, **{key: tuple(data[key]) for key in ("env_files", "celery_paths")}})
+        paths = [
+            found.celery_folder,
+            *found.celery_paths,
+            found.python,
+            *found.env_files,
+            *([found.api_folder] if found.api else []),
+        ]
         texts = [found.celery, found.api, found.api_folder, found.queues, found.pool, *paths]
         if not all(isinstance(text, str) and text.isprintable() for text in texts):
             raise ValueError("what it was started with is no text")

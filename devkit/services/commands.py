@@ -1,5 +1,6 @@
 """What every service needs to know of the project, and how one that is a Python program is started; its ports."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,13 @@ AGENT = Path(__file__).parents[1] / "agent"
 
 def app_in(app: AppRef, env: Mapping[str, str]) -> AppPlace:
     """The app, for a process that gets these variables besides its own."""
-    return {"module": app.module, "attribute": app.attribute, "cwd": str(app.folder), "env": dict(env)}
+    return {"module": app.module, "attribute": app.attribute, "cwd": str(app.folder), "env": with_paths(app, env)}
+
+
+def with_paths(app: AppRef, env: Mapping[str, str]) -> dict[str, str]:
+    """These variables, and in PYTHONPATH first the folders that the app imports from beside its own."""
+    paths = [*map(str, app.paths), *filter(None, [env.get("PYTHONPATH")])]
+    return {**env, "PYTHONPATH": os.pathsep.join(paths)} if app.paths else dict(env)
 
 
 def agent_argv(python: str, name: str, ahead: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -33,8 +33,8 @@ def settings_of(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str
     running = {"celery": told.celery, "api": told.api, "python": told.python, "env_file": told.env_files}
     told_ones = {key: value for key, value in running.items() if value}
     settings = load(start, flags, environ, root=place.root, running=told_ones)
-    roots = {"celery": told.celery_folder, "api": told.api_folder}
-    found = {key: Path(folder) for key, folder in roots.items() if settings.sources[key] == RUNNING}
+    roots = {"celery": (told.celery_folder, *told.celery_paths), "api": (told.api_folder,)}
+    found = {key: tuple(map(Path, folders)) for key, folders in roots.items() if settings.sources[key] == RUNNING}
     return replace(settings, paths=place.paths, import_roots=found)
 
 

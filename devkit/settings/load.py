@@ -65,7 +65,7 @@ class Settings:
     `sources` maps each option's key to where its value came from, for people to read: "flag", "the running stack",
     "DEVKIT_API", "pyproject.toml", "default". `paths` are the project's folders. `environ` is what services get, `.env`
     included; `inherited` is without that, and `env_files` are the files asked for beside it, of which the last wins.
-    `import_roots` tells, by the option's key, from which folder the running stack imports an app.
+    `import_roots` tells, by the option's key, from which folders the running stack imports an app, the first its own.
     """
 
     root: Path
@@ -77,7 +77,7 @@ class Settings:
     env_files: tuple[Path, ...]
     extra_services: tuple[ExtraService, ...]
     fastapi_entrypoint: str | None
-    import_roots: Mapping[str, Path] = field(default_factory=dict)
+    import_roots: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
     def passed_on(self) -> list[str]:
         """The flags that another devkit command needs to come to the same settings in this project's folder."""

@@ -59,7 +59,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "compose": set(),
         "debug": {"project"},
         "failures": {"project", "reach"},
-        "init": set(),
+        "init": {"project"},
         "project": {"reach"},
         "reach": set(),
         "reload": {"project"},

@@ -34,10 +34,21 @@ def main(argv: "list[str]") -> None:
 
 
 def enter(order: Where) -> None:
-    """Take on the working directory, the import root and the environment that an order names."""
-    os.chdir(order["cwd"])
-    sys.path[0] = order["cwd"]
+    """Take on the working directory, the import roots and the environment that an order names."""
+    before = os.environ.get("PYTHONPATH")
     os.environ.update(order["env"])
+    import_from(order)
+    if before and "PYTHONPATH" in order["env"]:  # for processes of the program's own: what it had stays, after that
+        os.environ["PYTHONPATH"] += os.pathsep + before
+
+
+def import_from(order: Where) -> None:
+    """The working directory comes first on the path, then PYTHONPATH, as in an interpreter that starts with both."""
+    os.chdir(order["cwd"])
+    paths = [path for path in order["env"].get("PYTHONPATH", "").split(os.pathsep) if path and path not in sys.path]
+    sys.path[:1] = [order["cwd"], *paths]
+    for folder in (order["cwd"], *paths):  # a new module is found although the listing may be remembered
+        sys.path_importer_cache.pop(folder, None)
 
 
 def without_input() -> None:
@@ -56,10 +67,21 @@ def _run(notify: Notify, order: LaunchOrder) -> None:
     if order["module"] == "celery":
         importlib.import_module(f"{__package__.rpartition('.')[0]}.app.command")
         _tell_when_beat_is_ready(notify)
+        _name_app(order["argv"])
     # By its package's name runpy does not find it where that, imported ahead, has put a module without a spec in its
     # place, as Celery did before 5.3.
     is_imported = hasattr(sys.modules.get(order["module"]), "__path__")
     runpy.run_module(order["module"] + ".__main__" * is_imported, run_name="__main__", alter_sys=True)
+
+
+def _name_app(argv: "list[str]") -> None:
+    """Make an app findable for Celery whose name it does not take: `main:app.queue`, `main:make()`."""
+    module, _, attribute = argv[argv.index("-A") + 1].partition(":") if "-A" in argv else ("", "", "")
+    if attribute and not attribute.isidentifier():
+        from ..app.load import Problem, load_app
+
+        with suppress(Problem):  # which Celery's own command tells
+            load_app(module, attribute)
 
 
 def _tell_when_beat_is_ready(notify: Notify) -> None:

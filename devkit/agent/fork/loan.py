@@ -16,6 +16,7 @@ from contextlib import suppress
 from ...model.lines import CHUNK, Lines, line
 from ...model.peer import is_another_user, listen
 from ...model.wire import LoanNews, LoanOrder
+from .launch import import_from
 
 FDS = 5
 PATIENCE_S = 1.0
@@ -102,8 +103,6 @@ def _replay(order: LoanOrder, fds: "list[int]") -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     time.tzset()
-    os.chdir(order["cwd"])
-    sys.path[0] = order["cwd"]
-    sys.path_importer_cache.pop(order["cwd"], None)  # a new module is found although the listing may be remembered
+    import_from(order)
     sys.argv = ["devkit-replay"]
     serve.main([*order["argv"], str(orders), str(answers)])

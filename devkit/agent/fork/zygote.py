@@ -204,8 +204,6 @@ class Zygote:
         """Run the generation in this process, to its end."""
         without_input()
         enter(program)
-        # A new module is found although the folder's listing may be remembered.
-        sys.path_importer_cache.pop(program["cwd"], None)
         bytecode.distrust_recent()
         generation = ThisGeneration(number, self._notify, orders, self._preload)
         generation.tell(pid=os.getpid())

@@ -7,7 +7,8 @@ from devkit.errors import UsageError
 from devkit.services.init.docker import docker_files, write_files
 from devkit.services.init.origin import find_origin
 from devkit.services.init.table import write_table
-from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
+from devkit.services.project.apps import api_program, celery_app
+from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 
 
@@ -44,9 +45,6 @@ def write_docker(settings: Settings, *, force: bool) -> Iterator[str]:
 
 def find_apps(settings: Settings) -> tuple[AppRef, AppRef | None]:
     """The Celery app, and the FastAPI app if there is one and it is wanted. Raises DevkitError."""
-    root, options = settings.root, settings.options
-    celery = resolve_celery(root, options.celery) if options.celery else find_celery(root)
-    if not options.with_api:
-        return celery, None
-    asked = options.api or settings.fastapi_entrypoint
-    return celery, resolve_fastapi(root, asked) if asked else find_fastapi(root)
+    celery = celery_app(settings)
+    api = api_program(settings) if settings.options.with_api else None
+    return celery, api.app if api else None

@@ -1,26 +1,45 @@
-"""The project's apps: those that were named, those that its stack runs, or those that discovery finds."""
+"""The project's programs: those that were named, those that its stack runs, or those that its own files tell of."""
 
-from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
+from pathlib import Path
+
+from devkit.settings.discover import AppRef, find_apis, find_celery, find_programs, resolve_api, resolve_celery
+from devkit.settings.discover.programs import ApiProgram, Found
+from devkit.settings.discover.project import scan
+from devkit.settings.evidence.launch import start_lines
+from devkit.settings.evidence.line import StartLine
 from devkit.settings.load import Settings
 
 
+def programs(settings: Settings) -> Found:
+    """All that there is to start. Raises UsageError where there is no Celery app, or not the one that is named."""
+    api = settings.options.api or settings.fastapi_entrypoint
+    return find_programs(settings.root, _lines(settings.root), celery=settings.options.celery, api=api)
+
+
 def celery_app(settings: Settings) -> AppRef:
-    """Raises DevkitError where there is none."""
+    """The one Celery app that is meant where only one can be. Raises UsageError where there is none."""
     asked, root = settings.options.celery, settings.root
     if asked is None:
-        return find_celery(root)
+        return find_celery(root, _lines(root))
     return running_app(settings, "celery", asked) or resolve_celery(root, asked)
 
 
-def fastapi_app(settings: Settings, named: str | None = None) -> AppRef | None:
-    """The one that is `named`, or that the settings name; None where the project has none. Raises DevkitError."""
+def api_program(settings: Settings, named: str | None = None) -> ApiProgram | None:
+    """The API that is `named`, or that the settings name; None where the project has none. Raises UsageError."""
     asked, root = named or settings.options.api or settings.fastapi_entrypoint, settings.root
     if asked is None:
-        return find_fastapi(root)
-    return (None if named else running_app(settings, "api", asked)) or resolve_fastapi(root, asked)
+        return next(iter(find_apis(root, _lines(root))), None)
+    running = None if named else running_app(settings, "api", asked)
+    return ApiProgram("api", "asgi", running.folder, running) if running else resolve_api(root, asked)
 
 
 def running_app(settings: Settings, key: str, asked: str) -> AppRef | None:
     """The app that the running stack has, and imports from there: nothing is left to find out."""
-    folder = settings.import_roots.get(key)
-    return AppRef(folder, *asked.split(":", 1)) if folder else None
+    folders = settings.import_roots.get(key)
+    module, _, attribute = asked.partition(":")
+    return AppRef(folders[0], module, attribute, folders[1:]) if folders else None
+
+
+def _lines(root: Path) -> tuple[StartLine, ...]:
+    """The project's own start lines; its Python files are read once for them and for the apps."""
+    return start_lines(root, scan(root.resolve()).contents.of)

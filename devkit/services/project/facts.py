@@ -60,6 +60,8 @@ def problem_error(problem: Trouble, app: AppRef) -> DevkitError:  # noqa: PLR091
                 f"{app.module} has no {app.attribute}{did_you_mean(app.attribute, problem['names'])}",
                 mend=["correct -A MODULE:ATTR"],
             )
+        case "no app":
+            return UsageError(f"there is no Celery app in {app.module}", mend=["name it: -A MODULE:ATTR"])
         case "not celery":
             return UsageError(
                 f"{app} is not a Celery app but of type {problem['type']}", mend=["correct -A MODULE:ATTR"]

@@ -1,17 +1,19 @@
 """Sends a task, for `devkit run` and `devkit debug`, by the broker that the project's target has."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.model.place import here, traceback_here
-from devkit.model.text import ways_to_name
+from devkit.model.text import is_named, ways_to_name
 from devkit.model.wire import SendNews, SendOrder, Trouble
 from devkit.services.project.broker import masked
 from devkit.services.project.errand import run_errand
 from devkit.services.project.facts import problem_error
 from devkit.services.project.packages import install_line
 from devkit.services.project.target import find_target
+from devkit.services.project.unreached import in_words, tasks_not_reached
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 
@@ -41,7 +43,12 @@ def send(
         "sessions": str(settings.paths.sessions) if pauses else None,
     }  # fmt: skip
     for news in run_errand(
-        target, ["send"], order, SendNews, lambda problem: _in_words(problem, task, app), doing=f"sending {task}"
+        target,
+        ["send"],
+        order,
+        SendNews,
+        lambda problem: _in_words(problem, task, app, settings.root),
+        doing=f"sending {task}",
     ):
         if (done := news.get("done")) and done["traceback"]:
             done["traceback"] = traceback_here(done["traceback"], str(settings.root))
@@ -52,14 +59,17 @@ def send(
         yield news
 
 
-def _in_words(problem: Trouble, task: str, app: AppRef) -> DevkitError:
+def _in_words(problem: Trouble, task: str, app: AppRef, root: Path) -> DevkitError:
     match problem["problem"]:
         case "no task":
             if matches := problem["matches"]:
                 return UsageError(f"several tasks end in '{task}'", looked=matches, mend=["name one of them"])
+            missing = [one for one in tasks_not_reached(root, app, problem["names"]) if is_named(one.name, task)]
+            looked, mend = in_words(missing)
             return UsageError(
                 f"{app} has no task '{task}'{did_you_mean(task, ways_to_name(problem['names']))}",
-                looked=[f"its tasks: {', '.join(problem['names']) or 'none'}"],
+                looked=[f"its tasks: {', '.join(problem['names']) or 'none'}", *looked],
+                mend=mend,
             )
         case "arguments":
             return UsageError(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError
+from devkit.services.commands import with_paths
 from devkit.services.project.apps import celery_app
 from devkit.services.project.broker import asked_for, settled
 from devkit.services.project.python import find_python
@@ -53,7 +54,7 @@ def find_target(settings: Settings) -> Target:
 
         routes = find_routes(settings)
     environ = routes.environ(settings.environ, given) if routes else {**settings.environ, **given}
-    return Target(app, python, environ, routes)
+    return Target(app, python, with_paths(app, environ), routes)
 
 
 def given_brokers(settings: Settings) -> tuple[dict[str, str], bool]:

@@ -7,7 +7,7 @@ from devkit.errors import DevkitError, UsageError
 from devkit.model.wire import ApiOrder
 from devkit.services.commands import app_in
 from devkit.services.ports import Ports
-from devkit.services.project.apps import fastapi_app
+from devkit.services.project.apps import api_program
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
@@ -41,14 +41,14 @@ class ApiPlan:
 
     def find_app(self, settings: Settings) -> AppRef:
         """The app set, or the one found. Raises DevkitError."""
-        app = fastapi_app(settings, self._asked)
-        if app is None:
+        api = api_program(settings, self._asked)
+        if api is None or api.app is None:
             raise UsageError(
                 "no FastAPI app found",
                 looked=[f"the Python files under {settings.root}"],
                 mend=["name it: devkit api MODULE:ATTR"],
             )
-        return app
+        return api.app
 
     def bind(self, settings: Settings, port: int | None) -> str:
         """Take the port; returns the URL. Raises DevkitError when one that was asked for is in use."""

@@ -12,10 +12,12 @@ from devkit.model.address import USUAL_PORTS
 from devkit.model.status import ServiceStatus, StackStatus
 from devkit.model.wire import AppFacts
 from devkit.services.ports import Ports
+from devkit.services.project.apps import programs
 from devkit.services.project.broker import Choice, asked_for, is_amqp, masked, settled
 from devkit.services.project.facts import ask_facts
 from devkit.services.project.packages import install_line
 from devkit.services.project.python import find_python
+from devkit.services.project.unreached import note_of
 from devkit.services.stack.api import api_argv, api_service
 from devkit.services.stack.beat import beat_service
 from devkit.services.stack.choice import choose
@@ -26,7 +28,7 @@ from devkit.services.stack.project import StackProject
 from devkit.services.stack.rabbitmq import find_rabbitmq_server, rabbitmq_service
 from devkit.services.stack.redis import redis_service
 from devkit.services.stack.worker import worker_argv, worker_service
-from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery, resolve_fastapi
+from devkit.settings.discover import AppRef
 from devkit.settings.load import BUILT_IN_SERVICES, Settings
 from devkit.stack import sessions
 from devkit.stack.probes import tcp_answers
@@ -89,15 +91,16 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     if "api" in on:
         early.start(api_argv(settings), settings.root, own_environ)
 
-    celery = resolve_celery(settings.root, options.celery) if options.celery else find_celery(settings.root)
-    api = _find_api(settings) if "api" in on else None
+    found = programs(settings)
+    celery = found.workers[0].app
+    api = next((one.app for one in found.apis if one.kind == "asgi" and not one.factory), None) if "api" in on else None
     ports, path = Ports(options), settings.environ.get("PATH", "")
     asked = asked_for(settings)
     facts = ask_facts(asker, celery, settled(asked.environ(), settings.paths.data), options.timeout)
     choice = choose(facts, asked, ports.choose, lambda: find_rabbitmq_server(path) is not None)
     project = StackProject(settings, python, celery, marks, choice.environ())
 
-    notes = []
+    notes = [*found.notes, *filter(None, [note_of(settings.root, celery, facts["tasks"])])]
     if "api" in on and not api:
         notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
     notes += _broker_notes(facts, choice)
@@ -162,11 +165,6 @@ def _switched_on(settings: Settings, wanted: Sequence[str]) -> set[str]:
             needed.add(name)
             todo.extend(needs.get(name, ()))
     return on & needed
-
-
-def _find_api(settings: Settings) -> AppRef | None:
-    spec = settings.options.api or settings.fastapi_entrypoint
-    return resolve_fastapi(settings.root, spec) if spec else find_fastapi(settings.root)
 
 
 def _own_broker(project: StackProject, url: str, *, alone: bool) -> Service:

@@ -8,7 +8,7 @@ from pathlib import Path
 from devkit.model.lines import line
 from devkit.model.status import StartedWith
 from devkit.model.wire import LaunchOrder, ServiceOrder
-from devkit.services.commands import app_in
+from devkit.services.commands import app_in, with_paths
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 
@@ -49,6 +49,7 @@ class StackProject:
         return StartedWith(
             celery=str(self.celery),
             celery_folder=str(self.celery.folder),
+            celery_paths=tuple(map(str, self.celery.paths)),
             python=os.path.abspath(self.python),  # noqa: PTH100 - a link stays one: that is the virtualenv
             api=str(api or ""),
             api_folder=str(api.folder) if api else "",
@@ -67,7 +68,9 @@ class StackProject:
 
 def run_order(project: StackProject, module: str, argv: list[str]) -> bytes:
     """The line that tells a process started early to become `python -m MODULE ARGV`."""
-    return line(LaunchOrder(module=module, argv=argv, cwd=str(project.folder), env=dict(project.late)))
+    return line(
+        LaunchOrder(module=module, argv=argv, cwd=str(project.folder), env=with_paths(project.celery, project.late))
+    )
 
 
 def app_order(project: StackProject, app: AppRef, port: int | None = None) -> bytes:

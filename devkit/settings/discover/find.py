@@ -1,44 +1,74 @@
-"""The app that stands out in the whole project."""
+"""All that a project has to be started, and its Celery app alone."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from devkit.errors import UsageError
-from devkit.settings.discover.kinds import CELERY, FASTAPI, Kind
-from devkit.settings.discover.mend import choices, shown, ways
+from devkit.settings.discover.apis import apis_of
+from devkit.settings.discover.imports import locate
+from devkit.settings.discover.kinds import CELERY
+from devkit.settings.discover.mend import shown, ways
+from devkit.settings.discover.programs import ApiProgram, Found
 from devkit.settings.discover.project import ProjectFiles, scan
-from devkit.settings.discover.roots import AppRef, app_ref
+from devkit.settings.discover.resolve import resolve_api, resolve_celery
+from devkit.settings.discover.roots import AppRef, with_needed
+from devkit.settings.discover.workers import origin_of, workers_of
+from devkit.settings.evidence.line import StartLine
 
 
-def find_celery(root: Path) -> AppRef:
-    """The project's Celery app. UsageError when there is none, or several of which none stands out."""
+def find_programs(
+    root: Path, lines: Sequence[StartLine] = (), *, celery: str | None = None, api: str | None = None
+) -> Found:
+    """The project's workers and APIs; `celery` and `api` are what the user named: then there is no other of the kind.
+
+    `lines` are its own start lines. Raises UsageError where there is no Celery app, or not the one that was named.
+    """
+    root = root.resolve()
+    asked = resolve_celery(root, celery) if celery else None
+    project = scan(root)
+    workers, notes = workers_of(project, lines, asked, origin_of(project, asked) if asked else None)
+    if not workers:
+        raise _no_celery(project)
+    apis, more = ((resolve_api(root, api),), ()) if api else apis_of(project, lines)
+    workers = tuple(replace(worker, app=_complete(project, worker.app)) for worker in workers)
+    apis = tuple(replace(api, app=api.app and _complete(project, api.app)) for api in apis)
+    project.contents.release()
+    return Found(workers, apis, (*notes, *more))
+
+
+def find_celery(root: Path, lines: Sequence[StartLine] = ()) -> AppRef:
+    """The project's Celery app, the likeliest of several. UsageError when there is none."""
     project = scan(root.resolve())
-    found = _best(project, CELERY)
-    if found is None:
-        count = len(project.files)
-        skipped = (f"{shown(file, project.root)}: skipped, {reason}" for file, reason in project.skipped.items())
-        raise UsageError(
-            "No Celery app found",
-            looked=(f"{project.root}: {count} Python file{'' if count == 1 else 's'}", *skipped),
-            mend=ways(CELERY),
-        )
-    return found
+    workers, _ = workers_of(project, lines, None, None)
+    if not workers:
+        raise _no_celery(project)
+    app = _complete(project, workers[0].app)
+    project.contents.release()
+    return app
 
 
-def find_fastapi(root: Path) -> AppRef | None:
-    """The project's FastAPI app, if it has one. UsageError when it has several of which none stands out."""
-    return _best(scan(root.resolve()), FASTAPI)
+def find_apis(root: Path, lines: Sequence[StartLine] = ()) -> tuple[ApiProgram, ...]:
+    """The project's APIs, the likeliest first."""
+    project = scan(root.resolve())
+    apis, _ = apis_of(project, lines)
+    apis = tuple(replace(api, app=api.app and _complete(project, api.app)) for api in apis)
+    project.contents.release()
+    return apis
 
 
-def _best(project: ProjectFiles, kind: Kind) -> AppRef | None:
-    """The one that ranks first; UsageError that lists them all when nothing but the name sets it apart."""
-    apps = project.apps(kind)
-    if not apps:
-        return None
-    if len(apps) == 1 or project.rank(apps[0], kind) != project.rank(apps[1], kind):
-        return app_ref(project, apps[0])
-    refs = [app_ref(project, app) for app in apps]
-    raise UsageError(
-        f"Found {len(apps)} {kind.name} apps, and none stands out",
-        looked=[f"{shown(app.file, project.root)}:{app.line}  {ref}" for app, ref in zip(apps, refs, strict=True)],
-        mend=choices(project.root, refs, kind),
+def _complete(project: ProjectFiles, ref: AppRef) -> AppRef:
+    """The app with all folders that its code imports from."""
+    files = (locate(folder, ref.module) for folder in (ref.folder, *ref.paths))
+    file = next(filter(None, files), None)
+    return with_needed(project.follower.finder, project.contents, ref, file) if file else ref
+
+
+def _no_celery(project: ProjectFiles) -> UsageError:
+    count = len(project.files)
+    skipped = (f"{shown(file, project.root)}: skipped, {reason}" for file, reason in project.skipped.items())
+    return UsageError(
+        "No Celery app found",
+        looked=(f"{project.root}: {count} Python file{'' if count == 1 else 's'}", *skipped),
+        mend=ways(CELERY),
     )

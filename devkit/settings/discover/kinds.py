@@ -1,4 +1,4 @@
-"""What tells the two kinds of app apart, and how users name each: the most usual names first."""
+"""What tells the kinds of app apart, and how users name each: the most usual names first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ CELERY = Kind(
     name="Celery",
     package="celery",
     attributes=("celery_app", "celery", "app"),
-    modules=("celery_app", "celery", "worker", "tasks", "main"),
+    modules=("celery_app", "celery", "celery_worker", "worker", "make_celery", "tasks", "main"),
     implied=("app", "celery"),
     option="-A",
     setting="celery",
@@ -35,7 +35,16 @@ FASTAPI = Kind(
     option="--api",
     setting="api",
 )
-KINDS = (CELERY, FASTAPI)
+FLASK = Kind(
+    name="Flask",
+    package="flask",
+    attributes=("app", "application", "flask_app"),
+    modules=("wsgi", "app", "main", "application", "server"),
+    implied=("app", "application"),
+    option="--api",
+    setting="api",
+)
+KINDS = (CELERY, FASTAPI, FLASK)
 
 
 def place(name: str, usual: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """What an error offers: how to name or choose an app, and places as users know them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from devkit.settings.discover.kinds import Kind
@@ -26,6 +26,12 @@ def choices(root: Path, refs: Sequence[AppRef], kind: Kind) -> tuple[str, ...]:
     if len(set(map(str, refs))) == len(refs):
         return ways(kind)
     return tuple(f"devkit -C {shown(ref.folder, root)} up" for ref in refs)
+
+
+def instead(root: Path, ref: AppRef, started: Iterable[AppRef | None], kind: Kind) -> str:
+    """The command that starts this app in place of those that are: by name, or by folder where names are the same."""
+    same = any(str(ref) == str(other) for other in started)
+    return f"devkit -C {shown(ref.folder, root)} up" if same else f"devkit up {kind.option} {ref}"
 
 
 def shown(path: Path, root: Path) -> str:

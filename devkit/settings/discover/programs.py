@@ -6,6 +6,8 @@ from typing import Literal
 
 from devkit.settings.discover.roots import AppRef
 
+ApiKind = Literal["asgi", "django", "flask"]
+
 
 @dataclass(frozen=True)
 class WorkerProgram:
@@ -26,7 +28,7 @@ class ApiProgram:
     their own development server: `folder` has manage.py, or the Flask app is imported from it."""
 
     name: str
-    kind: Literal["asgi", "django", "flask"]
+    kind: ApiKind
     folder: Path
     app: AppRef | None = None
     factory: bool = False

@@ -1,23 +1,74 @@
-"""The whole project: one walk through its files for both kinds, and which app is the likeliest."""
+"""The whole project: one walk through its files for all kinds of app, and which apps they have."""
 
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from devkit.settings.discover.kinds import KINDS, Kind, place
-from devkit.settings.discover.module import UNREADABLE, Module, inspect, read, why
+from devkit.settings.discover.follow import Follower
+from devkit.settings.discover.imports import Finder
+from devkit.settings.discover.kinds import Kind, place
+from devkit.settings.discover.source import Source, read, why
+from devkit.settings.discover.values import Made
 from devkit.settings.evidence.walk import walk
 
 _ASIDE = frozenset(("test", "tests", "doc", "docs", "example", "examples", "benchmark", "benchmarks"))
+# What a file has that makes an app, by its class or by Celery's current one, or that takes one from elsewhere: first a
+# needle, which is much quicker to look for.
+_MAKES = (
+    (
+        b"celery",
+        re.compile(
+            rb"Celery|from[ \t]+celery\b[^\n]*\bcurrent_app|celery\.current_app|"
+            rb"^(?=[^\n]*celery)\w+[ \t]*(?::[^=\n]*)?=(?!=)",
+            re.MULTILINE,
+        ),
+    ),
+    (b"FastAPI", re.compile(rb"FastAPI")),
+    (b"Flask", re.compile(rb"\bFlask\b")),
+)
+ROUNDS = 3  # of looking for who calls what makes an app
+KEPT_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
 class App:
-    """An app, and where it is assigned."""
+    """An app, and where it gets its name."""
 
     file: Path
     line: int
     attribute: str
+    made: Made
+
+
+class Contents:
+    """What the files hold: read once, and kept in memory as far as there is room, until it is released."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+        self._room = KEPT_BYTES
+
+    def of(self, file: str) -> bytes:
+        """The file's bytes; none where it cannot be read."""
+        try:
+            return self.read(file)
+        except OSError:
+            return b""
+
+    def read(self, file: str) -> bytes:
+        """The same. Raises OSError."""
+        if file in self._kept:
+            return self._kept[file]
+        content = read(file)
+        if len(content) <= self._room:
+            self._kept[file] = content
+            self._room -= len(content)
+        return content
+
+    def release(self) -> None:
+        self._kept.clear()
+        self._room = KEPT_BYTES
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,41 +77,105 @@ class ProjectFiles:
 
     root: Path
     files: tuple[str, ...]  # plain strings: thousands of them, of which a handful matter
-    modules: dict[Path, Module]  # those that may define an app
+    contents: Contents
+    follower: Follower
+    sources: dict[Path, Source]  # those that may have an app
     skipped: dict[Path, str]  # those that could not be read, and why
 
     def apps(self, kind: Kind) -> list[App]:
         """Every app of this kind, the most likely one first."""
-        found = [
-            App(file, line, attribute)
-            for file, module in self.modules.items()
-            for attribute, line in module.apps[kind].items()
-        ]
+        found = [app for source in self.sources.values() for app in apps_in(self.follower, source, kind)]
         return sorted(found, key=lambda app: self.rank(app, kind))
 
     def rank(self, app: App, kind: Kind) -> tuple[bool, int, int, int]:
-        """What sets an app apart from others of its kind: the least is the likeliest."""
+        """What sets an app apart from others of its kind by names alone: the least is the likeliest."""
         path = app.file.relative_to(self.root)
-        aside = not _ASIDE.isdisjoint(path.parts[:-1]) or path.name == "conftest.py"
         return (
-            aside or path.stem.startswith("test_") or path.stem.endswith("_test"),
+            self.is_aside(app.file),
             place(app.attribute, kind.attributes),
             place(path.parent.name if path.stem == "__init__" else path.stem, kind.modules),
             len(path.parts),
         )
 
+    def is_aside(self, file: Path) -> bool:
+        """Whether a file is for tests, examples or documentation, none of the project's own programs."""
+        path = file.relative_to(self.root) if file.is_relative_to(self.root) else file
+        return (
+            not _ASIDE.isdisjoint(path.parts[:-1])
+            or path.name == "conftest.py"
+            or path.stem.startswith("test_")
+            or path.stem.endswith("_test")
+        )
 
-@cache  # both kinds, and both ways to ask, share one walk
+
+def apps_in(follower: Follower, source: Source, kind: Kind) -> list[App]:
+    """The apps of this kind that a module's top level makes or gets; of several names for one the most usual."""
+    found: dict[object, App] = {}
+    for name, made in follower.apps(source, kind).items():
+        app = App(source.file, source.top.bound[name][0].line, name, made)
+        best = found.setdefault(made.origin, app)
+        if place(name, kind.attributes) < place(best.attribute, kind.attributes):
+            found[made.origin] = app
+    return list(found.values())
+
+
+@cache  # all kinds, and all ways to ask, share one walk
 def scan(root: Path) -> ProjectFiles:
     """The project in this folder."""
     files = walk(root).python
-    modules: dict[Path, Module] = {}
-    skipped: dict[Path, str] = {}
+    contents = Contents()
+    follower = Follower(Finder(root))
+    unread: dict[Path, str] = {}
+    project = ProjectFiles(root, files, contents, follower, {}, unread)
+    _look_into(project, _that_make_apps(files, contents, unread))
+    done: set[str] = set()
+    for _ in range(ROUNDS):
+        makers = {name for source in project.sources.values() for name in _makers(project, source)} - done
+        if not makers:
+            break
+        done |= makers
+        _look_into(project, _that_call(files, contents, makers))
+    unread |= {file: reason for file, reason in follower.skipped.items() if file.is_relative_to(root)}
+    return project
+
+
+def _look_into(project: ProjectFiles, files: Iterable[str]) -> None:
+    for file in files:
+        path = Path(file)
+        if path not in project.sources and (source := project.follower.source(path, project.contents.of(file))):
+            project.sources[path] = source
+
+
+def _that_make_apps(files: Iterable[str], contents: Contents, unread: dict[Path, str]) -> Iterator[str]:
     for file in files:
         try:
-            source = read(file)
-            if any(kind.name.encode() in source for kind in KINDS):
-                modules[Path(file)] = inspect(source)
-        except UNREADABLE as error:
-            skipped[Path(file)] = why(error)
-    return ProjectFiles(root, files, modules, skipped)
+            content = contents.read(file)
+        except OSError as error:
+            unread[Path(file)] = why(error)
+            continue
+        for needle, pattern in _MAKES:
+            if needle in content and pattern.search(content):
+                yield file
+                break
+
+
+def _makers(project: ProjectFiles, source: Source) -> Iterator[str]:
+    """The names of the functions and classes in a module that make apps."""
+    if not project.is_aside(source.file):
+        yield from project.follower.factories(source)
+        yield from project.follower.classes(source)
+
+
+def _that_call(files: Iterable[str], contents: Contents, names: Iterable[str]) -> Iterator[str]:
+    """The files in which what one of these makes gets a name."""
+    needles = [name.encode() for name in names]
+    called = b"|".join(map(re.escape, needles))
+    pattern = re.compile(
+        rb"^[ \t]*\w[\w, \t]*(?::[^=\n]*)?=(?!=)[^\n]*\b(?:" + called + rb")[ \t]*\(|"
+        rb"\b(?:" + called + rb")[ \t]+as[ \t]",
+        re.MULTILINE,
+    )
+    for file in files:
+        content = contents.of(file)
+        if any(needle in content for needle in needles) and pattern.search(content):
+            yield file

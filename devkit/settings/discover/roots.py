@@ -2,24 +2,31 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from devkit.settings.discover.module import read
-from devkit.settings.discover.project import App, ProjectFiles
+from devkit.settings.discover.imports import Finder, dotted, imports_in, locate, package_root
+from devkit.settings.discover.project import App, Contents, ProjectFiles
+
+MOST_LOOKED_AT = 100
 
 
 @dataclass(frozen=True)
 class AppRef:
-    """An app as `MODULE:ATTR`, and the `folder` that must be first on `sys.path` for it to import."""
+    """An app as `MODULE:ATTR`, and what must be on `sys.path` for it to import.
+
+    First comes `folder`, the working directory, then `paths`, as Python has its PYTHONPATH. No attribute: the app that
+    Celery finds in a module of this name (`celery.app.utils.find_app`).
+    """
 
     folder: Path
     module: str
     attribute: str
+    paths: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.module}:{self.attribute}"
+        return f"{self.module}:{self.attribute}" if self.attribute else self.module
 
 
 def app_ref(project: ProjectFiles, app: App) -> AppRef:
@@ -30,7 +37,7 @@ def app_ref(project: ProjectFiles, app: App) -> AppRef:
 
 def import_root(project: ProjectFiles, file: Path) -> Path:
     """The folder from which this file's own imports, and the project's imports of it, work."""
-    base = _package_root(file.parent)
+    base = package_root(file.parent)
     above = tuple(
         folder
         for folder in reversed(base.parents)  # the outermost first
@@ -49,39 +56,33 @@ def import_root(project: ProjectFiles, file: Path) -> Path:
     return base
 
 
-def dotted(file: Path, folder: Path) -> str:
-    """The name that imports the file when `folder` is on `sys.path`."""
-    *package, name = file.relative_to(folder).with_suffix("").parts
-    return ".".join(package if name == "__init__" and package else [*package, name])
+def with_needed(finder: Finder, contents: Contents, ref: AppRef, file: Path) -> AppRef:
+    """The app with the further folders that its own code imports from: of `app/main.py`, run as `main`, that of `app`.
 
-
-def locate(folder: Path, module: str) -> Path | None:
-    """The file that this name imports when `folder` is on `sys.path`."""
-    path = folder.joinpath(*module.split("."))
-    choices = (path / "__init__.py", path.with_name(f"{path.name}.py"))  # Python's own order
-    return next((file for file in choices if file.is_file()), None)
+    Its module and what that imports are looked at, as far as they are the project's, up to MOST_LOOKED_AT files.
+    """
+    paths = list(ref.paths)
+    seen = {file}
+    todo = [file]
+    while todo and len(seen) < MOST_LOOKED_AT:
+        here = todo.pop(0)
+        for module, level, names in imports_in(contents.of(str(here))):
+            for folder, path in finder.files(here, module, level, names):
+                if folder and not any(_exists(known, module) for known in (ref.folder, *paths)):
+                    paths.append(folder)
+                if path not in seen:
+                    seen.add(path)
+                    todo.append(path)
+    return replace(ref, paths=tuple(paths))
 
 
 def module_names(project: ProjectFiles) -> set[str]:
     """Every name by which a module of the project may be imported, with and without __init__.py files."""
     files = [Path(file) for file in project.files]
-    roots = {folder: _package_root(folder) for folder in {file.parent for file in files}}
+    roots = {folder: package_root(folder) for folder in {file.parent for file in files}}
     src = project.root / "src"
     names = {dotted(file, roots[file.parent]) for file in files}
     return names | {dotted(file, src if file.is_relative_to(src) else project.root) for file in files}
-
-
-def _package_root(folder: Path) -> Path:
-    return next(folder for folder in (folder, *folder.parents) if not _is_package(folder))
-
-
-def _is_package(folder: Path) -> bool:
-    # Many projects have a stray __init__.py beside their pyproject.toml.
-    return (
-        (folder / "__init__.py").is_file()
-        and folder.name.isidentifier()
-        and not any((folder / mark).exists() for mark in (".git", "pyproject.toml", "setup.py", "manage.py"))
-    )
 
 
 @cache  # reads every file again, and both kinds often lie in one folder
@@ -94,10 +95,7 @@ def _imported_from(project: ProjectFiles, base: Path, above: Sequence[Path]) -> 
     last = base.name.encode()  # in each prefix; to look for it first spares most files the pattern
     imports: set[tuple[bytes, bytes]] = set()
     for file in project.files:
-        try:
-            source = read(file)
-        except OSError:
-            continue
+        source = project.contents.of(file)
         if last in source:
             imports.update(pattern.findall(b"\n" + source))
     used = {
@@ -114,4 +112,4 @@ def _exists(folder: Path, module: str) -> bool:
 
 
 def _has_relative_imports(file: Path) -> bool:
-    return re.search(rb"^[ \t]*from[ \t]*\.", read(file), re.MULTILINE) is not None
+    return re.search(rb"^[ \t]*from[ \t]*\.", file.read_bytes(), re.MULTILINE) is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devkit.errors import UsageError
-from devkit.settings.discover import find_celery, find_fastapi, resolve_celery, resolve_fastapi
+from devkit.settings.discover import AppRef, find_celery, find_programs, resolve_api, resolve_celery
 
 CELERY = "from celery import Celery\n{} = Celery('x')\n"
 FASTAPI = "from fastapi import FastAPI\n{} = FastAPI()\n"
@@ -22,7 +22,14 @@ def celery_error(root: Path, spec: str | None = None) -> UsageError:
     return caught.value
 
 
-def fastapi_error(root: Path, spec: str | None = None) -> UsageError:
+def fastapi_error(root: Path, spec: str) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        find_fastapi(root) if spec is None else resolve_fastapi(root, spec)
+        resolve_api(root, spec)
     return caught.value
+
+
+def find_api(root: Path) -> AppRef | None:
+    """The project's first API; a worker, which every project has, is added."""
+    (root / "a_worker_for_celery.py").write_text(CELERY.format("queue"))
+    apis = find_programs(root).apis
+    return apis[0].app if apis else None

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from devkit.settings import discover
-from devkit.settings.discover import AppRef, find_celery, find_fastapi, resolve_celery
-from tests.unit.settings.apps import API, APP, CELERY, FASTAPI, Write, celery_error, fastapi_error
+from devkit.settings.discover import AppRef, find_celery, find_programs, resolve_celery
+from tests.unit.settings.apps import API, APP, CELERY, FASTAPI, Write, celery_error, find_api
 
 # --- what counts as an app ---
 
@@ -51,7 +51,7 @@ def test_finds_a_celery_app_however_it_is_written(project: Write, source: str | 
 def test_finds_a_fastapi_app_however_it_is_written(project: Write, source: str) -> None:
     root = project({"main.py": source})
 
-    assert find_fastapi(root) == AppRef(root, "main", "api")
+    assert find_api(root) == AppRef(root, "main", "api")
 
 
 @pytest.mark.parametrize(
@@ -118,38 +118,28 @@ def test_prefers_the_conventional_celery_app(project: Write, files: dict[str, st
     ],
 )
 def test_prefers_the_conventional_fastapi_app(project: Write, files: dict[str, str | bytes], expected: str) -> None:
-    assert str(find_fastapi(project(files))) == expected
+    assert str(find_api(project(files))) == expected
 
 
-def test_a_tie_between_celery_apps_lists_them_all(project: Write) -> None:
-    root = project({"a.py": APP, "b.py": "\n" + APP, "c.py": CELERY.format("queue")})
+def test_of_several_celery_apps_that_nothing_sets_apart_the_first_is_started_and_the_others_are_named(
+    project: Write,
+) -> None:
+    task = "@app.task\ndef go(): ...\n"
+    root = project({"a.py": APP + task, "b.py": "\n" + APP + task, "c.py": CELERY.format("queue")})
 
-    error = celery_error(root)
+    found = find_programs(root)
 
-    assert error.what == "Found 3 Celery apps, and none stands out"
-    assert error.looked == ("a.py:2  a:app", "b.py:3  b:app", "c.py:2  c:queue")
-    assert error.mend == (
-        "devkit up -A MODULE:ATTR",
-        'celery = "MODULE:ATTR" under [tool.devkit] in pyproject.toml',
-    )
-
-
-def test_a_tie_between_fastapi_apps_lists_them_all(project: Write) -> None:
-    error = fastapi_error(project({"a.py": API, "b.py": API}))
-
-    assert error.what == "Found 2 FastAPI apps, and none stands out"
-    assert error.looked == ("a.py:2  a:app", "b.py:2  b:app")
-    assert error.mend == (
-        "devkit up --api MODULE:ATTR",
-        'api = "MODULE:ATTR" under [tool.devkit] in pyproject.toml',
-    )
+    assert [str(worker.app) for worker in found.workers] == ["a:app"]
+    assert found.notes == ("b.py:3 has a Celery app, too: devkit up -A b:app starts that one",)
 
 
-def test_apps_of_one_name_in_two_folders_are_chosen_by_folder(project: Write) -> None:
-    error = celery_error(project({"api/worker.py": APP, "jobs/worker.py": APP}))
+def test_of_several_fastapi_apps_that_nothing_sets_apart_the_first_is_started_and_the_others_are_named(
+    project: Write,
+) -> None:
+    found = find_programs(project({"a.py": API, "b.py": API, "worker.py": APP}))
 
-    assert error.looked == ("api/worker.py:2  worker:app", "jobs/worker.py:2  worker:app")
-    assert error.mend == ("devkit -C api up", "devkit -C jobs up")
+    assert [(api.name, str(api.app)) for api in found.apis] == [("api", "a:app")]
+    assert found.notes == ("b.py:2  app = FastAPI app is not started; devkit up --api b:app starts that one",)
 
 
 # --- none ---
@@ -169,7 +159,7 @@ def test_no_celery_app_tells_where_devkit_looked_and_what_mends_it(project: Writ
 
 
 def test_no_fastapi_app_is_no_error(project: Write) -> None:
-    assert find_fastapi(project({"worker.py": APP})) is None
+    assert find_programs(project({"worker.py": APP})).apis == ()
 
 
 def test_names_the_files_that_it_could_not_read_when_nothing_was_found(project: Write) -> None:
@@ -265,8 +255,8 @@ def test_reads_the_project_once_for_both_kinds_and_parses_only_what_may_matter(
     monkeypatch.setattr(os, "scandir", list_folder)
     monkeypatch.setattr(ast, "parse", parse_source)
 
+    find_programs(root)
     find_celery(root)
-    find_fastapi(root)
 
     assert sorted(listed) == [str(root), str(root / "sub")]
     assert sorted(parsed) == sorted([API.encode(), APP.encode()])
@@ -279,8 +269,7 @@ def test_imports_nothing_but_the_standard_library() -> None:
     modules |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
 
     others = {name for name in modules if name.split(".")[0] not in sys.stdlib_module_names}
-    own = ("devkit.settings.discover.", "devkit.settings.evidence.")
-    assert {name for name in others if not name.startswith(own)} == {"devkit.errors"}
+    assert {name for name in others if not name.startswith("devkit.settings.")} == {"devkit.errors"}
 
 
 # --- the folder that the import needs ---

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devkit.settings.discover import AppRef, resolve_celery, resolve_fastapi
+from devkit.settings.discover import AppRef, resolve_api, resolve_celery
 from tests.unit.settings.apps import API, APP, CELERY, FASTAPI, Write, celery_error, fastapi_error
 
 # --- what the user names ---
@@ -36,7 +36,7 @@ def test_resolve_accepts_an_attribute_bound_in_any_way(project: Write, source: s
     root = project({"pkg/__init__.py": "", "pkg/worker.py": source})
 
     assert resolve_celery(root, "pkg.worker:app") == AppRef(root, "pkg.worker", "app")
-    assert resolve_fastapi(root, "pkg.worker:app") == AppRef(root, "pkg.worker", "app")
+    assert resolve_api(root, "pkg.worker:app").app == AppRef(root, "pkg.worker", "app")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_resolve_does_not_take_one_kind_for_the_other(project: Write) -> None:
     root = project({"api/main.py": API, "worker/main.py": APP})
 
     assert resolve_celery(root, "main:app").folder == root / "worker"
-    assert resolve_fastapi(root, "main:app").folder == root / "api"
+    assert resolve_api(root, "main:app").folder == root / "api"
 
 
 def test_resolve_finds_one_name_in_two_folders(project: Write) -> None:
@@ -109,6 +109,16 @@ def test_resolve_finds_one_name_in_two_folders(project: Write) -> None:
         ({"worker.py": "import celery\nqueue = celery.Celery()"}, "worker", "worker:queue"),
         ({"worker.py": "from core import app"}, "worker", "worker:app"),
         ({"worker.py": "celery = create().celery"}, "worker", "worker:celery"),
+        ({"worker.py": "from celery import Celery\na = Celery()\nb = Celery()"}, "worker", "worker:a"),
+        # MODULE.ATTR
+        ({"worker.py": CELERY.format("celery")}, "worker.celery", "worker:celery"),
+        ({"proj/worker.py": CELERY.format("queue")}, "proj.worker.queue", "proj.worker:queue"),
+        ({"proj/__init__.py": "", "proj/celery.py": APP}, "proj.celery", "proj.celery:app"),
+        # what only the project's interpreter can tell: it is asked as Celery would look
+        ({"worker.py": "def ("}, "worker", "worker"),
+        ({"worker.py": "from company import queue"}, "worker", "worker"),
+        ({"worker.py": "from company import *"}, "worker", "worker"),
+        ({"worker.py": "queue = company.make()"}, "worker", "worker"),
         ({"main.py": API + "celery = create(app)"}, "main", "main:celery"),
         (
             {"proj/__init__.py": "from .celery import app as celery_app", "proj/celery.py": APP},
@@ -140,15 +150,15 @@ def test_a_module_alone_means_what_it_means_to_celery(
     ],
 )
 def test_a_module_alone_means_its_fastapi_app(project: Write, source: str, expected: str) -> None:
-    assert str(resolve_fastapi(project({"main.py": source}), "main")) == expected
+    assert str(resolve_api(project({"main.py": source}), "main").app) == expected
 
 
 @pytest.mark.parametrize(
     ("source", "looked"),
     [
         ("x = 1", "worker.py: no Celery app at its top level"),
-        ("from celery import Celery\na = Celery()\nb = Celery()", "worker.py: a (line 2), b (line 3)"),
-        ("def (", "worker.py: invalid syntax (line 1)"),
+        ("def f(): ...", "worker.py: no Celery app at its top level"),
+        (API, "worker.py: no Celery app at its top level"),
     ],
 )
 def test_a_module_alone_that_does_not_tell(project: Write, source: str, looked: str) -> None:
@@ -156,6 +166,66 @@ def test_a_module_alone_that_does_not_tell(project: Write, source: str, looked: 
 
     assert error.what == "Module 'worker' alone does not tell which Celery app"
     assert error.looked == (looked,)
+
+
+MAKER = "from celery import Celery\nfrom fastapi import FastAPI\n"
+MADE = (
+    MAKER
+    + "def make():\n    return Celery()\n\ndef create():\n    app = FastAPI()\n    app.queue = make()\n    return app\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "spec", "attribute"),
+    [
+        (MADE, "main:make", "make()"),
+        (MADE, "main:make()", "make()"),
+        (MADE + "app = create()", "main:app.queue", "app.queue"),
+        ("from company import app", "main:app.queue.celery", "app.queue.celery"),
+        ("from company import make", "main:make()", "make()"),
+        ("from company import make", "main:make", "make"),
+    ],
+)
+def test_a_celery_app_that_a_function_makes_or_that_hangs_on_another(
+    project: Write, source: str, spec: str, attribute: str
+) -> None:
+    root = project({"main.py": source})
+
+    assert resolve_celery(root, spec) == AppRef(root, "main", attribute)
+
+
+@pytest.mark.parametrize(
+    ("source", "spec", "attribute", "factory"),
+    [
+        (MADE, "main:create", "create", True),
+        (MADE, "main:create()", "create", True),
+        (MADE, "main", "create", True),
+        (MADE + "app = create()", "main", "app", False),
+        (MADE, "main.py", "create", True),
+        (API, "./main.py", "app", False),
+        (API, "main.py:app", "app", False),
+        ("from starlette.applications import Starlette\napp = Starlette()", "main:app", "app", False),
+        ("from company import create", "main:create()", "create", True),
+        ("async def app(scope, receive, send): ...", "main:app", "app", False),
+        ("class A:\n    api = 1\na = A()", "main:a.api", "a.api", False),
+    ],
+)
+def test_an_api_as_uvicorn_and_fastapi_name_it(
+    project: Write, source: str, spec: str, attribute: str, factory: bool
+) -> None:
+    root = project({"main.py": source})
+
+    found = resolve_api(root, spec)
+
+    assert (found.kind, found.app, found.factory) == ("asgi", AppRef(root, "main", attribute), factory)
+
+
+def test_a_flask_app_is_an_api_of_its_own_kind(project: Write) -> None:
+    root = project({"web.py": "from flask import Flask\ndef create():\n    return Flask('x')\napp = create()\n"})
+
+    assert resolve_api(root, "web:app").kind == "flask"
+    assert resolve_api(root, "web:create").factory
+    assert celery_error(root, "web:app").what == "'web:app' is a Flask app, not a Celery app"
 
 
 # --- what the user gets wrong ---
@@ -197,7 +267,7 @@ def test_an_app_of_the_other_kind(project: Write) -> None:
     ("spec", "hint"),
     [
         ("pkg.wroker:app", "'pkg.worker'"),
-        ("pkg.worker.app", "'pkg.worker:app'"),
+        ("pkg.workr.app", "'pkg.worker:app'"),
         ("namespace.taks:app", "'namespace.tasks'"),
         ("pkgs.worker:app", "'pkg.worker'"),
     ],
@@ -225,11 +295,12 @@ def test_a_module_of_another_package_may_be_installed(project: Write) -> None:
     root = project({"main.py": API})
 
     assert resolve_celery(root, "company_jobs.queue:celery") == AppRef(root, "company_jobs.queue", "celery")
-    assert celery_error(root, "company_jobs.queue").what == "No module 'company_jobs.queue' in this project"
+    assert resolve_celery(root, "company_jobs.queue") == AppRef(root, "company_jobs.queue", "")
+    assert celery_error(root, "company_jobs").what == "No module 'company_jobs' in this project"
 
 
 @pytest.mark.parametrize(
-    "spec", ["", " ", ":", "a:", ":app", "a b:c", "a:b c", "a:b:c", ".a:b", "a..b:c", "a:b()", "a:b.c"]
+    "spec", ["", " ", ":", "a:", ":app", "a b:c", "a:b c", "a:b:c", ".a:b", "a..b:c", "a:b(", "a:b.", "a:.b", "a:b[0]"]
 )
 def test_a_malformed_name(project: Write, spec: str) -> None:
     root = project({"a.py": "b = c = 1", "worker.py": APP})

@@ -99,6 +99,35 @@ def test_what_it_imports_ahead_is_there(start: Start, tmp_path: Path) -> None:
     assert "wave" in json.loads(early.output)["imported"]
 
 
+def test_it_imports_from_the_working_directory_then_from_pythonpath(start: Start, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("here", "first", "second")]
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        for name in ("one", "two", "three")[: number + 1]:
+            (folder / f"{name}.py").write_text(f"where = {folder.name!r}")
+    (folders[0] / "prog.py").write_text(
+        "import os, one, subprocess, sys, three, two\n"
+        "print(one.where, two.where, three.where, flush=True)\n"
+        "subprocess.run([sys.executable, '-c', 'import two; print(two.where)'])\n"
+    )
+    early = start()
+
+    assert early.run("prog", cwd=folders[0], PYTHONPATH=os.pathsep.join(map(str, folders[1:]))) == 0
+    assert early.output == b"here first second\nfirst\n"
+
+
+@pytest.mark.parametrize("name", ["kept.app", "make()"])
+def test_celery_finds_an_app_by_a_name_that_it_does_not_take_itself(start: Start, tmp_path: Path, name: str) -> None:
+    (tmp_path / "jobs.py").write_text(
+        "from celery import Celery\nclass Kept: ...\nkept = Kept()\nkept.app = Celery('here')\n"
+        "def make(): return kept.app\n"
+    )
+    early = start()
+
+    assert early.run("celery", "-A", f"jobs:{name}", "report", cwd=tmp_path) == 0
+    assert b"celery:" in early.output
+
+
 def test_a_package_is_run_by_its_main_module(start: Start, tmp_path: Path) -> None:
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / "__main__.py").write_text("print('main of', __package__)")

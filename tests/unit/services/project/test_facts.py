@@ -32,7 +32,8 @@ class Asker:
         self, folder: Path, app: str = "worker:app", *, environ: Mapping[str, str] | None = None, timeout_s: float = 10
     ) -> AppFacts:
         """The facts about the app of the project in this folder."""
-        return ask_facts(self._process, AppRef(folder, *app.split(":")), environ or {}, timeout_s)
+        module, _, attribute = app.partition(":")
+        return ask_facts(self._process, AppRef(folder, module, attribute), environ or {}, timeout_s)
 
     def error(self, folder: Path, app: str = "worker:app", *, timeout_s: float = 10) -> DevkitError:
         """The error that there is instead."""
@@ -276,6 +277,51 @@ def test_no_attribute(asker: Asker, project: Write) -> None:
 
     assert isinstance(error, UsageError)
     assert error.what == "worker has no apps; did you mean 'app'?"
+
+
+CELERY = "from celery import Celery\n"
+NAMED = CELERY + "{} = Celery('x', broker='memory://')\n@{}.task(name='go')\ndef go(): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "app"),
+    [
+        ({"jobs.py": NAMED.format("app", "app")}, "jobs"),
+        ({"jobs.py": NAMED.format("celery", "celery")}, "jobs"),
+        ({"jobs.py": CELERY + NAMED.format("queue", "queue")}, "jobs"),
+        ({"jobs.py": "import json as app\n" + NAMED.format("queue", "queue")}, "jobs"),
+        ({"pkg/__init__.py": "", "pkg/celery.py": NAMED.format("queue", "queue")}, "pkg"),
+        ({"pkg/__init__.py": "from . import celery", "pkg/celery.py": NAMED.format("app", "app")}, "pkg"),
+        (
+            {"jobs.py": "class Kept: ...\nkept = Kept()\n" + NAMED.format("kept.app", "kept.app")},
+            "jobs:kept.app",
+        ),
+        (
+            {
+                "jobs.py": CELERY + "def print_it(): ...\n\ndef make():\n    made = Celery('x', broker='memory://')\n"
+                "    made.task(name='go')(print_it)\n    return made\n"
+            },
+            "jobs:make()",
+        ),
+    ],
+)
+def test_an_app_as_celery_finds_it_in_a_module_one_that_hangs_on_another_object_and_one_that_a_function_makes(
+    asker: Asker, tmp_path: Path, files: dict[str, str], app: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    assert asker.facts(tmp_path, app)["tasks"] == ["go"]
+
+
+def test_a_module_without_any_app(asker: Asker, tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text("x = 1")
+
+    error = asker.error(tmp_path, "jobs")
+
+    assert error.what == "there is no Celery app in jobs"
+    assert error.mend == ("name it: -A MODULE:ATTR",)
 
 
 @pytest.mark.parametrize(
