@@ -1,0 +1,114 @@
+"""Strangers' projects, as their newcomers start them: no file edited, no flag that says which app."""
+
+from tests.acceptance.harness import Project, fetch
+
+QUICK = ("--no-flower", "-P", "solo")
+
+
+def own_broker(project: Project) -> None:
+    """The app's own address counts, as in a shell of the project's developer."""
+    for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
+        del project.environ[name]
+
+
+def test_apps_that_functions_make(empty: Project) -> None:
+    """A FastAPI factory hangs the Celery app on the API; the task is shared, and has a name of its own."""
+    own_broker(empty)
+    empty.write(
+        {
+            "main.py": "from shop import create_app\n\napp = create_app()\ncelery = app.celery_app\n",
+            "shop/__init__.py": (
+                "from fastapi import FastAPI\nfrom shop.queues import create_celery\n\n"
+                "def create_app() -> FastAPI:\n    app = FastAPI()\n    app.celery_app = create_celery()\n"
+                "    from shop.users import router\n    app.include_router(router)\n    return app\n"
+            ),
+            "shop/queues.py": (
+                "from celery import current_app\n\ndef create_celery():\n"
+                "    current_app.conf.broker_url = 'redis://redis.invalid:6379/0'\n"
+                "    current_app.conf.result_backend = 'redis://redis.invalid:6379/0'\n"
+                "    current_app.autodiscover_tasks(['shop.users'])\n    return current_app\n"
+            ),
+            "shop/users/__init__.py": (
+                "from fastapi import APIRouter\nrouter = APIRouter()\nfrom . import tasks\n\n"
+                "@router.get('/greet')\nasync def greet(name: str):\n    return tasks.greet.delay(name).get(20)\n"
+            ),
+            "shop/users/tasks.py": (
+                "from celery import shared_task\n\n@shared_task(name='high_priority:greet')\n"
+                "def greet(name):\n    return f'hello {name}'\n"
+            ),
+        }
+    )
+
+    empty.up(*QUICK)
+
+    assert list(empty.services()) == ["redis", "api", "worker"]
+    assert empty.devkit("run", "greet", "--args", '["you"]').expect(0).out == '"hello you"\n'
+    assert fetch("GET", f"{empty.url('api')}/greet?name=me").json() == "hello me"
+
+
+def test_tasks_beside_the_app(empty: Project) -> None:
+    """The module that has the tasks imports the app; nothing imports that module."""
+    own_broker(empty)
+    empty.write(
+        {
+            "app/__init__.py": "",
+            "app/core.py": (
+                "from celery import Celery\nURL = 'redis://redis.invalid:6379/0'\n"
+                "celery_app = Celery('c', broker=URL, backend=URL)\n"
+            ),
+            "app/worker.py": "from app.core import celery_app\n\n@celery_app.task\ndef add(x, y):\n    return x + y\n",
+        }
+    )
+
+    empty.up(*QUICK)
+
+    assert empty.devkit("run", "add", "--args", "[1, 2]").expect(0).out == "3\n"
+
+
+def test_a_sender_beside_the_worker(empty: Project) -> None:
+    """The API has a Celery app only to send; the worker's own, in a folder beside it, has the task."""
+    sender = "from celery import Celery\nfrom fastapi import FastAPI\n\ncelery = Celery('c')\napp = FastAPI()\n"
+    empty.write(
+        {
+            "web/main.py": sender + "\n@app.get('/')\ndef home():\n    return celery.main\n",
+            "worker/app.py": (
+                "from celery import Celery\n\napp = Celery('c')\n\n"
+                "@app.task(name='add')\ndef add(x, y):\n    return x + y\n"
+            ),
+        }
+    )
+
+    empty.up(*QUICK)
+
+    assert list(empty.services()) == ["redis", "api", "worker"]
+    assert empty.devkit("run", "add", "--args", "[1, 2]").expect(0).out == "3\n"
+
+
+def test_nothing_imports_the_task(empty: Project) -> None:
+    """The app looks for core.tasks.tasks, and the task is in core.tasks.budget."""
+    empty.write(
+        {
+            "core/__init__.py": "",
+            "core/celery_app.py": (
+                "from celery import Celery\n\napp = Celery('core')\napp.autodiscover_tasks(['core.tasks'])\n"
+            ),
+            "core/tasks/__init__.py": "",
+            "core/tasks/budget.py": (
+                "from core.celery_app import app\n\n\n@app.task\ndef evaluate(month):\n    return month * 100\n"
+            ),
+        }
+    )
+
+    started = empty.up(*QUICK)
+
+    assert "core.celery_app:app has no tasks" in started.err + started.out
+    error = empty.devkit("run", "evaluate", "--args", "[1]").expect(2).err
+    for shown in (error, started.err + started.out):
+        text = " ".join(shown.split())
+        assert "core/tasks/budget.py:4" in text
+        assert 'include=["core.tasks.budget"]' in text
+        assert 'autodiscover_tasks(["core.tasks"], related_name="budget")' in text
+    path = empty.root / "core" / "celery_app.py"
+    path.write_text(path.read_text().replace("['core.tasks']", "['core.tasks'], related_name='budget'"))
+    empty.wait_for_log("worker", "generation 2 is live")
+    assert empty.devkit("run", "evaluate", "--args", "[1]").expect(0).out == "100\n"
