@@ -13,6 +13,7 @@ from devkit.settings.evidence.compose import read_compose
 from devkit.settings.evidence.dockerfile import is_dockerfile
 from devkit.settings.evidence.line import StartLine
 from devkit.settings.evidence.piece import Piece
+from devkit.settings.evidence.places import Places
 from devkit.settings.evidence.python_calls import may_start, python_calls
 from devkit.settings.evidence.starts import Start
 from devkit.settings.evidence.walk import Tree, above, may_tell, read, text_of, walk
@@ -79,19 +80,17 @@ def _start_lines(root: Path, contents: Callable[[str], bytes]) -> tuple[StartLin
 def _pieces(root: Path, tree: Tree, contents: Callable[[str], bytes]) -> Iterator[tuple[int, Piece | Start, Where]]:
     """Every command that some file has, and where it is run; compose's first."""
     services = read_compose(root).services
-    for service in services:
-        for piece, where in containers.of_service(service, services, root):
-            yield COMPOSE, piece, where
-    for piece, where in containers.of_dockerfiles(root):
-        yield DOCKERFILE, piece, where
-    near = [file for folder in above(root) for file in _files_in(folder)]
-    for name in (*tree.launch, *near):
+    inside = [(COMPOSE, *found) for one in services for found in containers.of_service(one, services, root)]
+    inside += [(DOCKERFILE, *found) for found in containers.of_dockerfiles(root)]
+    yield from inside
+    known = Places([pair for _, _, where in inside for pair in where.places.pairs])
+    for name in (*tree.launch, *(file for folder in above(root) for file in _files_in(folder))):
         for rank, piece in _told(name):
-            yield rank, piece, of_file(Path(name), root)
+            yield rank, piece, of_file(Path(name), root, known)
     for name in tree.python:
         if may_start(content := contents(name)):
             for piece_or_start in python_calls(Path(name), content):
-                yield PYTHON, piece_or_start, of_file(Path(name), root)
+                yield PYTHON, piece_or_start, of_file(Path(name), root, known)
 
 
 def _files_in(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from devkit.settings.evidence.yaml_tree import UnreadableError, Value, parse
 
 
 def toml(_file: Path, text: str) -> Iterator[Piece]:
-    """Tasks of poe, pdm, taskipy, hatch, pixi; the processes of fly.io."""
+    """Tasks of poe, pdm, taskipy, hatch, pixi; what fly.io, Railway and Nixpacks start."""
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError):
@@ -19,6 +19,8 @@ def toml(_file: Path, text: str) -> Iterator[Piece]:
     tool = _table(document, "tool")
     tables = [_table(tool, "poe", "tasks"), _table(tool, "pdm", "scripts"), _table(tool, "taskipy", "tasks")]
     tables += [_table(tool, "pixi", "tasks"), _table(document, "processes")]
+    hosted = (("deploy", "startCommand"), ("start", "cmd"))
+    tables += [{name: _table(document, name)[key]} for name, key in hosted if key in _table(document, name)]
     tables += [_table(one, "scripts") for one in _table(tool, "hatch", "envs").values() if isinstance(one, dict)]
     for table in tables:
         for name, value in table.items():

@@ -11,7 +11,7 @@ from devkit.settings.evidence.piece import Piece
 from devkit.settings.evidence.starts import Start, starts
 
 # One of these must be in it.
-_STARTS = (b"subprocess", b"vicorn.run", b"vicorn import", b"worker_main", b"os.system", b"os.exec", b"argv")
+_STARTS = (b"subprocess", b"vicorn.run", b"vicorn import", b"worker_main", b".Worker(", b"os.system", b"argv")
 _RUNS_A_TEXT = frozenset(
     ("system", "popen", "run", "call", "Popen", "check_call", "check_output", "create_subprocess_shell", "getoutput")
 )
@@ -55,7 +55,7 @@ def _call(node: ast.Call, file: Path, *, called: bool) -> Iterator[Piece | Start
         for start in starts("celery", words if "worker" in words or name == "start" else ("worker", *words), {}):
             spec = start.spec or (f"{file.name}:{owner}" if owner.isidentifier() else "")
             yield replace(start, spec=spec, line=node.lineno, text=_shown(node))
-    elif name == "worker_main" and owner.isidentifier():
+    elif name in ("worker_main", "Worker") and owner.isidentifier():
         yield Start("worker", f"{file.name}:{owner}", line=node.lineno, text=_shown(node))
     elif name in _RUNS_A_TEXT and first is not None and (text := _text(first)) and MENTION.search(text):
         yield Piece(text, node.lineno)
@@ -64,10 +64,12 @@ def _call(node: ast.Call, file: Path, *, called: bool) -> Iterator[Piece | Start
 
 
 def _uvicorn(node: ast.Call, file: Path) -> Iterator[Start]:
-    """`uvicorn.run("app.main:app", …)`, `uvicorn.run(app)`."""
+    """`uvicorn.run("app.main:app", …)`, `uvicorn.run(app)`, `uvicorn.run(create_app())`."""
     given = {one.arg: one.value for one in node.keywords}
     app = node.args[0] if node.args else given.get("app")
-    spec = f"{file.name}:{app.id}" if isinstance(app, ast.Name) else _text(app)
+    made = isinstance(app, ast.Call) and not app.args and not app.keywords
+    named = app.func if isinstance(app, ast.Call) and made else app
+    spec = f"{file.name}:{named.id}" if isinstance(named, ast.Name) else _text(named)
     if spec and ":" in spec and "$" not in spec:
         factory = given.get("factory")
         folder = _text(given.get("app_dir"))
@@ -75,7 +77,7 @@ def _uvicorn(node: ast.Call, file: Path) -> Iterator[Start]:
             "api",
             spec,
             server="uvicorn",
-            factory=isinstance(factory, ast.Constant) and factory.value is True,
+            factory=made or (isinstance(factory, ast.Constant) and factory.value is True),
             imports=(folder,) if folder else (),
             line=node.lineno,
             text=_shown(node),

@@ -3,7 +3,7 @@
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,13 +46,16 @@ class Where:
             inside = posixpath.join(self.inside, folder)
             outside = self.places.outside(inside)
             return replace(self, inside=inside, folders=(outside,) if outside else ())
+        if folder.startswith("/") and (outside := self.places.outside(folder)):  # it is meant for a container
+            return replace(self, folders=(outside,))
         found = tuple(_normal(one / Path(folder).expanduser()) for one in self.folders)
         there = tuple(one for one in found if one.is_dir())
         return replace(self, folders=there or self.folders)
 
     def paths(self, name: str) -> Iterator[Path]:
         """Where a file of this name may lie."""
-        if self.inside and (outside := self.places.outside(posixpath.join(self.inside, name))):
+        inside = posixpath.join(self.inside, name)
+        if inside.startswith("/") and (outside := self.places.outside(inside)):
             yield outside
         if not name.startswith("/"):
             yield from (_normal(one / name) for one in (*self.folders, *self.besides))
@@ -90,6 +93,6 @@ def _normal(path: Path) -> Path:
     return Path(os.path.normpath(path))
 
 
-def of_file(file: Path, root: Path, environ: Mapping[str, str] | None = None, above: Sequence[Path] = ()) -> Where:
-    """For what a file of the project's says: people are in its folder, or in the project's."""
-    return Where(file, tuple(dict.fromkeys((file.parent, root, *above))), environ=environ or {})
+def of_file(file: Path, root: Path, places: Places) -> Where:
+    """For what a file says: people are in its folder, or in the project's; or it is meant for a container."""
+    return Where(file, tuple(dict.fromkeys((file.parent, root))), places=places)

@@ -344,3 +344,10 @@ def test_the_folder_is_absolute(project: Write, monkeypatch: pytest.MonkeyPatch)
 
     assert find_celery(Path()).folder == root
     assert resolve_celery(Path(), "worker:app").folder == root
+
+
+def test_a_python_file_that_is_a_link_to_itself_is_none(project: Write) -> None:
+    root = project({"worker.py": APP})
+    (root / "round.py").symlink_to("round.py")
+
+    assert find_celery(root) == AppRef(root, "worker", "app")

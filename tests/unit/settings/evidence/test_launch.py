@@ -42,6 +42,7 @@ def told(root: Path) -> list[str]:
         ("pyproject.toml", f"[tool.taskipy.tasks]\nworker = '{CELERY}'\n", 2, "worker"),
         ("pyproject.toml", f"[tool.hatch.envs.dev.scripts]\nworker = [\n  'echo',\n  '{CELERY}',\n]\n", 4, "worker"),
         ("fly.toml", f"app = 'x'\n[processes]\nworker = '{CELERY}'\n", 3, "worker"),
+        ("railway.toml", f"[deploy]\nstartCommand = '{CELERY}'\n", 2, "deploy"),
         ("render.yaml", f"services:\n  - type: worker\n    name: jobs\n    startCommand: {CELERY}\n", 4, "jobs"),
         ("heroku.yml", f"run:\n  worker: {CELERY}\n", 2, "worker"),
         ("package.json", json.dumps({"scripts": {"worker": CELERY}}, indent=1), 3, "worker"),
@@ -265,7 +266,7 @@ def test_python_files_that_are_started(project: Write) -> None:
         "site/wsgi.py": "from flask import Flask\napp = Flask('x')\nif 1:\n    app.run(debug=True)\n",
         "jobs/run.py": "from jobs import app\napp.worker_main(argv=['worker', '-Q', 'a'])\n",
         "jobs/__init__.py": APP,
-        "tool.py": "import uvicorn\napp = 1\nuvicorn.run(app)\nuvicorn.run(other(), app=1)\n",
+        "tool.py": "import uvicorn\napp = 1\nuvicorn.run(app)\n",
     })  # fmt: skip
 
     assert told(root) == [
@@ -308,6 +309,39 @@ def test_a_project_within_a_repository(project: Write) -> None:
         "worker tasks  docker-compose.yml:7  jobs",
         "worker tasks  Makefile:2  jobs",
     ]
+
+
+def test_folders_of_a_container_count_for_what_runs_in_it(project: Write) -> None:
+    root = project({
+        "Dockerfile": "FROM python\nWORKDIR /code\nCOPY backend /code\nCMD supervisord -c /etc/supervisord.conf\n",
+        "deploy/supervisord.conf": "[program:api]\ndirectory=/code\ncommand=uvicorn main:app\n",
+        "deploy/start.sh": "cd /code/shop\ncelery -A jobs worker\n",
+        "backend/main.py": API,
+        "backend/shop/jobs.py": APP,
+    })  # fmt: skip
+
+    assert told(root) == [
+        "api main:app  deploy/supervisord.conf:3  backend",
+        "worker jobs  deploy/start.sh:2  backend/shop",
+    ]
+
+
+def test_code_that_starts_itself(project: Write) -> None:
+    root = project({
+        "a.py": "import uvicorn\nuvicorn.run(make(), port=1)\n",
+        "b.py": "from uvicorn import Config, Server\nServer(Config('a:app'))\n",
+        "c.py": "from celery import Celery\napp = Celery('x')\napp.Worker(concurrency=1).start()\n",
+        "d.py": "import celery\ndef main():\n    celery.start(argv=['-A', 'c', 'worker', '-Q', 'q'])\n",
+        "e.py": "import uvicorn\nuvicorn.run(make(1), port=1)\nuvicorn.run(settings.app)\nuvicorn.run(f'{x}:app')\n",
+    })  # fmt: skip
+
+    assert [line.rpartition("  ")[0] for line in told(root)] == [
+        "api a.py:make  a.py:2",
+        "api a:app  b.py:2",
+        "worker c.py:app  c.py:3",
+        "worker c  d.py:3",
+    ]
+    assert start_lines(root)[0].factory
 
 
 def test_ten_lines_that_contradict_are_all_there(project: Write) -> None:
