@@ -175,6 +175,8 @@ def _line(start: Start, where: Where, root: Path) -> StartLine | None:
     """None where it starts what is not this project's."""
     besides = tuple(dict.fromkeys((*where.besides, where.file.parent, root)))
     folders = replace(where, besides=besides).imports(start)
+    if not folders or distance(folders[0], start) > 1:
+        folders = (*_holding(start, root), *folders)
     if not _is_own(folders, start, root):
         return None
     return StartLine(
@@ -192,6 +194,20 @@ def _line(start: Start, where: Where, root: Path) -> StartLine | None:
         concurrency=start.concurrency,
         environ=start.environ,
     )
+
+
+def _holding(start: Start, root: Path) -> list[Path]:
+    """The folder below the project's that has the app: people leave out that they go there first."""
+    tree = walk(root)
+    module = start.spec.partition(":")[0]
+    path = module.removesuffix(".py").replace(".", "/")
+    names = [f"/{path}.py", f"/{path}/__init__.py"] if path else []
+    if "/" not in module and "/" in path:  # its last part may be the app
+        names.append(f"/{path.rpartition('/')[0]}.py")
+    for name in names:
+        if found := [Path(file[: -len(name)]) for file in tree.python if file.endswith(name)]:
+            return [min(found, key=lambda folder: (tree.is_aside(folder / "x"), tree.depth(folder)))]
+    return []
 
 
 def _is_own(folders: tuple[Path, ...], start: Start, root: Path) -> bool:

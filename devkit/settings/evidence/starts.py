@@ -55,7 +55,7 @@ def celery(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[Start]:
     start = Start(
         program,
         _told(found.value("-A", "--app") or environ.get("APP", "")),
-        queues=found.value("-Q", "--queues").replace(" ", "") if program == "worker" else "",
+        queues=found.value("-Q", "--queues", "--queue").replace(" ", "") if program == "worker" else "",
         pool=found.value("-P", "--pool") if program == "worker" else "",
         concurrency=int(concurrency) if program == "worker" and concurrency.isdecimal() else None,
         changes=tuple(filter(None, [found.value("--workdir")])),

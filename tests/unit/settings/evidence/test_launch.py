@@ -326,6 +326,30 @@ def test_folders_of_a_container_count_for_what_runs_in_it(project: Write) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "folder"),
+    [
+        ("celery -A shop.jobs worker", "backend"),
+        ("celery -A shop.jobs.app worker", "backend"),
+        ("celery -A shop worker", "backend"),
+        ("celery -A jobs worker", "backend/shop"),
+        ("fastapi dev shop/main.py", "backend"),
+        ("uvicorn main:app", "backend/shop"),
+        ("uvicorn nowhere:app", "."),
+    ],
+)
+def test_people_leave_out_that_they_go_there_first(project: Write, line: str, folder: str) -> None:
+    root = project({
+        "README.md": f"```\n{line}\n```\n",
+        "backend/shop/__init__.py": "",
+        "backend/shop/jobs.py": APP,
+        "backend/shop/main.py": API,
+        "tests/shop/jobs.py": APP,
+    })  # fmt: skip
+
+    assert [one.rpartition("  ")[2] for one in told(root)] == [folder]
+
+
 def test_code_that_starts_itself(project: Write) -> None:
     root = project({
         "a.py": "import uvicorn\nuvicorn.run(make(), port=1)\n",
@@ -368,7 +392,7 @@ def test_the_folder_of_a_script(project: Write) -> None:
 
     assert sorted(told(root)) == [
         "api main:app  backend/scripts/run.sh:2  backend",
-        "worker deep.jobs  backend/scripts/jobs.sh:3  backend/scripts",
+        "worker deep.jobs  backend/scripts/jobs.sh:3  backend/lib",
     ]
 
 
