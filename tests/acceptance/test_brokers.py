@@ -139,9 +139,10 @@ def test_one_that_does_not_answer_is_shown_as_the_app_has_it(own: Project) -> No
 def test_an_eager_app_is_told_where_its_tasks_run(own: Project) -> None:
     tasks = TASKS.format(broker="redis://127.0.0.2:1/0", backend="redis://127.0.0.2:1/0")
     own.write({"tasks.py": f"{tasks}\n\napp.conf.task_always_eager = True\n"})
-    assert "task_always_eager is on" in own.up("worker", "-P", "solo").err
+    place = r"tasks\.py:12: app\.conf\.task_always_eager = True"
+    assert re.search(rf"task_always_eager is on \({place}\)", own.up("worker", "-P", "solo").err)
     done = own.devkit("run", "add", "--args", "[1, 2]").expect(0)
-    assert "task_always_eager is on" in done.err
+    assert re.search(rf"task_always_eager is on: .* switch it off: {place}", done.err)
     own.wait_for_log("worker", r"add\[.*succeeded")
     debugged = own.devkit("debug", "add", "--run", "--args", "[4, 2]", "-e", "p x", "-e", "c").expect(0)
     assert "4" in debugged.out.splitlines()

@@ -55,6 +55,13 @@ def backend_trouble(app: Any) -> "tuple[str | None, bool]":
     return _in_time(ask)
 
 
+def shared_backend_trouble(app: Any) -> "tuple[str | None, bool]":
+    """The same of one that another process is to find the results in."""
+    if "memory" in str(app.conf.result_backend or "").partition(MULTIPLE)[0]:
+        return OWN_MEMORY, False
+    return backend_trouble(app)
+
+
 def redis_lacks(app: Any) -> "str | None":
     """Why Redis cannot be spoken here; None where it can."""
     url = "redis://127.0.0.1:1/0"  # where nobody listens: that it has not been refused before is what is asked
@@ -98,8 +105,6 @@ def _question(app: Any, backend: Any) -> "Callable[[], object]":
     url = str(app.conf.result_backend)
     if isinstance(backend, DisabledBackend) or url.partition(MULTIPLE)[0] in ("rpc", "amqp"):
         return lambda: None  # it has none, or it is the broker
-    if "memory" in url.partition(MULTIPLE)[0]:
-        raise RuntimeError(OWN_MEMORY)
     if hasattr(backend, "ResultSession"):  # Celery's own way to read would make its tables
         from celery.backends.database.session import SessionManager
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from ...model.wire import AppFacts
 from ..ours import anothers
-from .asking import amqp_needs, backend_trouble, broker_trouble, broker_url, redis_lacks
+from .asking import amqp_needs, broker_trouble, broker_url, redis_lacks, shared_backend_trouble
+from .eager import eager
 from .load import Problem, load_app
 
 
@@ -17,7 +18,7 @@ def describe(module: str, attribute: str) -> AppFacts:
     import celery
 
     backend = app.conf.result_backend
-    (broker_error, broker_missing), (backend_error, backend_missing) = broker_trouble(app), backend_trouble(app)
+    (broker_error, broker_missing), (backend_error, backend_missing) = broker_trouble(app), shared_backend_trouble(app)
     return {
         "celery": celery.__version__,
         "python": sys.executable,
@@ -30,7 +31,7 @@ def describe(module: str, attribute: str) -> AppFacts:
         "redis_lacks": redis_lacks(app) if broker_error or backend_error else None,
         "amqp_needs": amqp_needs(app) if broker_error else [],
         "anothers": anothers(app) if None in (broker_error, backend_error) else {},
-        "eager": bool(app.conf.task_always_eager),
+        "eager": eager(app),
         "beat": bool(app.conf.beat_schedule),
         "tasks": sorted(name for name in app.tasks if not name.startswith("celery.")),
         "flower": importlib.util.find_spec("flower") is not None,

@@ -10,6 +10,7 @@ from ...model.wire import SendNews, SendOrder
 from .asking import backend_trouble, broker_trouble, broker_url
 from .consumers import FIRST_S, Consumers
 from .describe import refuse_anothers
+from .eager import eager
 from .errand import take_order
 from .events import TaskEvents
 from .follow import Follow, keeps_results, tell_consumers
@@ -33,9 +34,9 @@ def send(order: SendOrder, tell: Tell) -> None:
     _check("broker", broker_url(app), *broker_trouble(app))
     if keeps_results(app, task):
         _check("result backend", str(app.conf.result_backend), *backend_trouble(app))
-    if app.conf.task_always_eager:
+    if (where := eager(app)) is not None:
         app.conf.task_always_eager = False  # whoever sends a task means a worker
-        tell({"eager": True})
+        tell({"eager": where})
     task_id = order["task_id"] or str(uuid4())
     if not order["wait"]:
         queue, _ = _publish(app, task, task_id, order, tell)

@@ -215,7 +215,7 @@ def reader_for(app: Any, allow_pickle: bool, progress: Progress) -> BackendReade
     except Exception as error:
         raise down(app, error) from error
     if message:
-        raise Problem("backend down", url=str(backend.as_uri()), message=message)
+        raise down(app, message)
     if isinstance(backend, RedisBackend):
         return Redis(backend, allow_pickle, progress)
     if isinstance(backend, FilesystemBackend):
@@ -227,7 +227,7 @@ def reader_for(app: Any, allow_pickle: bool, progress: Progress) -> BackendReade
     raise Problem("cannot list", backend=type(backend).__name__, url=str(backend.as_uri()), can=CAN_LIST)
 
 
-def down(app: Any, error: Exception) -> Problem:
+def down(app: Any, error: "Exception | str") -> Problem:
     """The backend's error, as one that devkit's side words."""
     from kombu.utils.url import maybe_sanitize_url
 

@@ -7,10 +7,6 @@ from typing import Any
 from devkit.model.text import short_path
 from devkit.model.wire import SendNews
 
-EAGER = (
-    "task_always_eager is on: no worker has what the app sends, it runs where it is called; this one goes to a worker "
-    "all the same (for all: task_always_eager = False where devkit runs it)"
-)
 UNAWAITED = (
     "have the task run it: asyncio.run(…) in a plain def, or asgiref's async_to_sync; or a pool that awaits, such as "
     "celery-aio-pool"
@@ -48,8 +44,11 @@ class Fate:
     def _in_words(self, news: SendNews) -> str:  # noqa: PLR0911 - one for each kind
         """What happens to it before its end."""
         match news:
-            case {"eager": _}:
-                return EAGER
+            case {"eager": place}:
+                return (
+                    "task_always_eager is on: no worker has what the app sends itself; this task is sent to one all "
+                    f"the same{place and f'; to have all go there, switch it off: {place}'}"
+                )
             case {"state": state, "info": str(text)} if state in ("RETRY", "FAILURE"):
                 return f"{state} {text}"
             case {"state": state, "info": info}:

@@ -117,8 +117,9 @@ def _broker_notes(facts: AppFacts, choice: Choice) -> list[str]:
         missing = facts["broker_missing"] if one.url == facts["broker"] else facts["result_backend_missing"]
         mend = f" ({install_line(facts['python'], one.url, one.why)})" if missing else ""
         notes.append(f"{masked(one.url)} is not used: {one.why}{mend}")
-    if facts["eager"]:
-        notes.append("task_always_eager is on: what the app sends runs where it is sent, and no worker has it")
+    if facts["eager"] is not None:
+        place = f" ({facts['eager']})" if facts["eager"] else ""
+        notes.append(f"task_always_eager is on{place}: what the app sends runs where it is sent, and no worker has it")
     return notes
 
 

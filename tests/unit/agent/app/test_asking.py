@@ -16,6 +16,7 @@ from devkit.agent.app.asking import (
     broker_trouble,
     broker_url,
     redis_lacks,
+    shared_backend_trouble,
 )
 
 # What kombu makes of newer versions of SQLAlchemy.
@@ -99,7 +100,6 @@ def test_a_result_backend_that_is_there(tmp_path: Path, backend: str | None) -> 
         ("db+sqlite:////nowhere/results.db", "unable to open database file", False),
         ("db+postgresql://127.0.0.1:{closed}/x", "No module named 'psycopg", True),
         ("file:///nowhere", "path", False),
-        ("cache+memory://", OWN_MEMORY, False),
         ("django-db", "django-db", True),
         ("mongodb://127.0.0.1:{closed}/x", "pymongo", True),
         ("elasticsearch://127.0.0.1:{closed}/x/y", "elasticsearch", True),
@@ -111,6 +111,11 @@ def test_a_result_backend_that_is_not(closed: int, backend: str, why: str, missi
     error, is_missing = backend_trouble(app(backend=backend.format(closed=closed)))
     assert why in str(error)
     assert is_missing == missing
+
+
+def test_what_is_in_the_memory_of_one_process_is_of_no_use_to_another() -> None:
+    assert backend_trouble(app(backend="cache+memory://")) == (None, False)
+    assert shared_backend_trouble(app(backend="cache+memory://")) == (OWN_MEMORY, False)
 
 
 def test_a_serializer_that_is_not_installed() -> None:

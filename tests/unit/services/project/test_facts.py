@@ -114,7 +114,7 @@ def test_the_facts_about_an_app(asker: Asker, project: Write) -> None:
         "result_backend_missing": False,
         "redis_lacks": None,
         "amqp_needs": [],
-        "eager": False,
+        "eager": None,
     }
 
 

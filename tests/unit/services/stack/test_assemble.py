@@ -33,7 +33,7 @@ FACTS: dict[str, Any] = {
     "result_backend_missing": False,
     "redis_lacks": None,
     "amqp_needs": [],
-    "eager": False,
+    "eager": None,
 }
 
 

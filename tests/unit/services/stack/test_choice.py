@@ -34,7 +34,7 @@ def facts(
         "result_backend_missing": missing and result_backend_error is not None,
         "redis_lacks": redis_lacks,
         "amqp_needs": amqp_needs or [],
-        "eager": False,
+        "eager": None,
         "beat": False,
         "tasks": [],
         "flower": True,
