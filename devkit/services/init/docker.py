@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devkit.errors import DevkitError, UsageError
+from devkit.services.init.carried import carried
 from devkit.services.init.evidence import Evidence
 from devkit.services.init.origin import Origin, copy_source
 from devkit.services.init.requirements import Install, find_install
@@ -54,6 +55,7 @@ def docker_files(root: Path, compose: str, celery: AppRef, api: AppRef | None, o
     evidence = Evidence(root, names)
     python, too_old = evidence.python()
     amqp = evidence.speaks_amqp(celery)
+    taken = carried(root, evidence.compose)
     itself = origin.source == root
     install = find_install(root, [app.folder for app in (celery, api) if app], evidence.requirements())
     folder = celery.folder.relative_to(root).as_posix() if celery.folder != root else ""
@@ -65,6 +67,11 @@ def docker_files(root: Path, compose: str, celery: AppRef, api: AppRef | None, o
         "api": str(api) if api else "",
         "folder": folder,
         "env": "yes" if (root / ".env").is_file() else "",
+        "environment": "\n".join(f"    {line}" for line in taken.environment),
+        "env_files": ", ".join(taken.env_files),
+        "own_env_files": ", ".join([".env", *taken.env_files]),
+        "redis_names": ", ".join(taken.redis),
+        "rabbitmq_names": ", ".join(taken.rabbitmq),
         "amqp": "yes" if amqp else "",
         "beat": "yes" if evidence.has_schedule(celery) else "",
         "python": python,

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from devkit.settings.discover import AppRef
 from devkit.settings.discover.project import scan
-from devkit.settings.evidence.walk import is_ignored
+from devkit.settings.evidence.compose import ComposeService, compose_services
+from devkit.settings.evidence.dockerfile import dockerfiles
+from devkit.settings.evidence.walk import text_of
 
 PYTHONS = (13, 12, 11)  # the 3.x that devkit runs on; the first one that the project allows is taken
 SCHEDULE = re.compile(r"\b(beat_schedule|add_periodic_task|CELERY_?BEAT_SCHEDULE)\b")
 BROKER = re.compile(r"\b(?:(?:py)?(amqp)s?|rediss?)://")
+BROKER_IMAGE = re.compile("redis|valkey|rabbitmq")
 LOCAL = re.compile(r"^\s*(?:export\s+)?(\w+)=.*(?:\blocalhost\b|\b127\.0\.0\.1\b)", re.MULTILINE)
-COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml")
-DOCKERFILE = re.compile(r"(Dockerfile|Containerfile)([.-][\w.-]+)?|[\w-]+\.Dockerfile")
-FOLDERS_DEEP = 3  # where launch files are looked for
 
 
 class Evidence:
@@ -22,10 +22,10 @@ class Evidence:
 
     def __init__(self, root: Path, written: Iterable[str]) -> None:
         self._root = root
-        near = sorted(path for path in _files(root, FOLDERS_DEEP) if path not in {root / name for name in written})
-        self._compose = [_text(path) for path in near if COMPOSE.fullmatch(path.name)]
-        self._dockerfiles = [_text(path).replace("\\\n", " ") for path in near if DOCKERFILE.fullmatch(path.name)]
-        self._sources = {Path(file): _text(Path(file)) for file in scan(root).files}
+        own = {root / name for name in written}
+        self.compose = tuple(one for one in compose_services(root) if one.file not in own)
+        self._dockerfiles = tuple(one for one in dockerfiles(root) if one.file not in own)
+        self._sources = {Path(file): text_of(Path(file)) for file in scan(root).files}
 
     def has_schedule(self, app: AppRef) -> bool:
         """Whether the code around the app sets up periodic tasks: that of its package, if it has one."""
@@ -36,9 +36,10 @@ class Evidence:
     def speaks_amqp(self, app: AppRef) -> bool:
         """Whether the broker is RabbitMQ: the app's own file tells first, then settings, then all other code."""
         module = app.folder.joinpath(*app.module.split("."))
-        asked = [_text(module.with_suffix(".py")), _text(module / "__init__.py")]
-        asked += [_text(path) for path in sorted(self._root.glob(".env*"))]
-        found = next(filter(None, map(BROKER.search, [*asked, *self._compose, *self._sources.values()])), None)
+        asked = [text_of(module.with_suffix(".py")), text_of(module / "__init__.py")]
+        asked += [text_of(path) for path in sorted(self._root.glob(".env*"))]
+        asked += [variable.value for service in self.compose for variable in service.environment]
+        found = next(filter(None, map(BROKER.search, [*asked, *self._sources.values()])), None)
         return bool(found and found[1])
 
     def python(self) -> tuple[str, str]:
@@ -56,28 +57,27 @@ class Evidence:
 
     def requirements(self) -> list[str]:
         """The requirements files that Dockerfiles install."""
-        return [name for text in self._dockerfiles for name in re.findall(r"pip3? install\b[^\n]*?-r\s*(\S+)", text)]
+        return [name for one in self._dockerfiles for name in one.requirements]
 
     def notes(self) -> Iterator[str]:
         """What somebody has to look at, as nobody else knows what the code needs."""
-        packages = {name for text in self._dockerfiles for name in _system_packages(text)}
-        if packages:
+        if packages := {name for one in self._dockerfiles for name in one.packages}:
             yield f"a Dockerfile installs {' '.join(sorted(packages))}: add to Dockerfile.dev what is needed"
-        services = {name for text in self._compose for name in _other_services(text)}
-        if services:
+        if services := {one.name for one in self.compose if _is_other(one)}:
             yield f"other compose files start {', '.join(sorted(services))}: add those that the code needs"
-        if names := LOCAL.findall(_text(self._root / ".env")):
+        if names := LOCAL.findall(text_of(self._root / ".env")):
             yield f".env: {', '.join(names)} with localhost: in a container that is the container itself"
 
     def _pinned(self) -> int | None:
-        texts = [_text(self._root / name) for name in (".python-version", "runtime.txt")]
+        texts = [text_of(self._root / name) for name in (".python-version", "runtime.txt")]
         found = [re.search(r"^(?:cpython-|python-)?3\.(\d+)", text) for text in texts]
-        found += [re.search(r"^FROM\s+(?:\S+/)?python:3\.(\d+)", text, re.MULTILINE) for text in self._dockerfiles]
+        images = [stage.image for one in self._dockerfiles for stage in one.stages]
+        found += [re.search(r"(?:^|/)python:3\.(\d+)", image) for image in images]
         return next((int(match[1]) for match in found if match), None)
 
     def _allows(self, minor: int) -> bool:
         """Whether pyproject.toml allows Python 3.`minor`."""
-        text = _text(self._root / "pyproject.toml")
+        text = text_of(self._root / "pyproject.toml")
         wanted = re.search(r"""^(?:requires-python|python)\s*=\s*["']([^"']*)""", text, re.MULTILINE)
         clauses = re.findall(r"([<>=~^!]*)\s*3\.(\d+)([.\d]*)", wanted[1] if wanted else "")
         return all(_fits(minor, operator, int(other), patch) for operator, other, patch in clauses)
@@ -97,37 +97,6 @@ def _fits(minor: int, operator: str, other: int, patch: str) -> bool:
     return minor >= other  # >=, ^, ~=; and > of a patch
 
 
-def _files(folder: Path, deep: int) -> Iterator[Path]:
-    try:
-        found = list(folder.iterdir())
-    except OSError:  # a database's, say, in a folder of its own user
-        return
-    for path in found:
-        if path.is_file():
-            yield path
-        elif deep and path.is_dir() and not path.is_symlink() and not is_ignored(path.name):
-            yield from _files(path, deep - 1)
-
-
-def _text(path: Path) -> str:
-    """What a file says; nothing if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _system_packages(dockerfile: str) -> Iterator[str]:
-    for command in re.findall(r"\b(?:apt-get|apt|apk)\s+(?:-\S+\s+)*(?:install|add)\s+([^&;|\n]*)", dockerfile):
-        yield from (word for word in command.split() if not word.startswith("-"))
-
-
-def _other_services(compose: str) -> Iterator[str]:
-    """Those that run an image which is neither a broker nor built here."""
-    _, _, after = f"\n{compose}\n".partition("\nservices:")
-    services = re.split(r"^\S", after.partition("\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-    for name, body in re.findall(r"^ {2}([\w.-]+):[^\n]*\n((?: {3,}[^\n]*\n|\s*\n)*)", services, re.MULTILINE):
-        image = re.search(r"^\s*image:(.*)", body, re.MULTILINE)
-        built = re.search(r"^\s*build:", body, re.MULTILINE)
-        if image and not built and not re.search("redis|valkey|rabbitmq", image[1]):
-            yield name
+def _is_other(service: ComposeService) -> bool:
+    """Whether it runs an image which is neither a broker nor built here."""
+    return bool(service.image) and service.context is None and not BROKER_IMAGE.search(service.image)

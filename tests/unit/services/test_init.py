@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import devkit
 from devkit.errors import DevkitError, UsageError
@@ -178,7 +179,10 @@ def test_the_notes_say_what_only_people_know(tmp_path: Path) -> None:
     found = evidence(
         tmp_path,
         {
-            "Dockerfile": "RUN apt-get update && apt-get install -y --no-x \\\n  libpq-dev gcc \\\n && true\n",
+            "Dockerfile": (
+                "FROM python\nRUN apt-get update && apt-get install -y --no-x \\\n"
+                "# for psycopg, and curl\n  libpq-dev gcc \\\n && true # and no more\n"
+            ),
             "docker-compose.yml": (
                 "services:\n  worker:\n    build: .\n    image: mine\n  db:\n    image: postgres:16\n"
                 "    volumes:\n      - x:/y\n\n  cache:\n    image: bitnami/redis\nvolumes:\n  x:\n    image: no\n"
@@ -188,7 +192,7 @@ def test_the_notes_say_what_only_people_know(tmp_path: Path) -> None:
     )
 
     packages, services, env = found.notes()
-    assert "gcc libpq-dev" in packages
+    assert "installs gcc libpq-dev: " in packages
     assert "start db:" in services
     assert "DATABASE_URL" in env
 
@@ -220,7 +224,7 @@ def test_the_file_that_a_dockerfile_installs_comes_first(tmp_path: Path) -> None
     files = {
         "requirements.txt": "",
         "deploy/all.txt": "",
-        "Dockerfile": "RUN pip install --no-cache -r deploy/all.txt\n",
+        "Dockerfile": "FROM python\nRUN pip install --no-cache -r deploy/all.txt\n",
     }
     launched = evidence(tmp_path, files).requirements()
 
@@ -235,6 +239,28 @@ def test_the_file_that_a_dockerfile_installs_comes_first(tmp_path: Path) -> None
         ({"pyproject.toml": "[project]\nname = 'x'\n", "uv.lock": "", "requirements.txt": "x"}, "uv.lock", "uv export"),
         ({"pyproject.toml": "[tool.poetry]\nname = 'x'\n", "poetry.lock": ""}, "poetry.lock", "poetry export"),
         ({"pyproject.toml": "[project]\ndependencies = ['x']\n"}, "pyproject.toml", "import tomllib"),
+        ({"pyproject.toml": "[project]\nname = 'x'\n", "pdm.lock": ""}, "pdm.lock", "pdm export"),
+        ({"Pipfile": "", "Pipfile.lock": "{}", "requirements.txt": "x"}, "Pipfile.lock", "pipenv requirements"),
+        ({"Pipfile": ""}, "Pipfile", "pipenv lock"),
+        ({"pyproject.toml": "[tool.poetry.dependencies]\ncelery = '*'\n"}, "pyproject.toml", "poetry lock"),
+        ({"setup.cfg": "[options]\ninstall_requires =\n  celery\n"}, "setup.cfg", "configparser"),
+        ({"setup.cfg": "[flake8]\nx = 100%\n", "requirements/prod.txt": "x"}, "requirements/prod.txt", "pip install"),
+        # One that names Celery before one that does not, and before one that lies nearer but is for something else.
+        ({"requirements.txt": "mkdocs", "requirements/base.txt": "Celery[redis]>=5"}, "requirements/base.txt", "pip"),
+        ({"requirements.txt": "-r more.txt", "more.txt": "celery", "requirements/base.txt": "x"}, "more.txt", "pip"),
+        # Wherever it lies, if it names Celery.
+        ({"server/pyproject.toml": "[project]\ndependencies = ['celery']\n"}, "server/pyproject.toml", "cd server && "),
+        ({"deploy/requirements/prod.txt": "celery"}, "deploy/requirements/prod.txt", "pip install -r deploy/"),
+        (
+            {
+                "a/uv.lock": "x",
+                "a/pyproject.toml": "[project]\nname='a'",
+                "b/uv.lock": 'name = "celery"',
+                "b/pyproject.toml": "[project]\nname='b'",
+            },
+            "b/uv.lock",
+            "cd b && ",
+        ),
     ],
 )
 def test_a_lock_comes_before_requirements_before_dependencies(
@@ -253,6 +279,75 @@ def test_nothing_tells_and_the_dockerfile_says_so(tmp_path: Path) -> None:
         "list in Dockerfile.dev" in note
         for note in docker_files(tmp_path, "c.yml", AppRef(tmp_path, "a", "b"), None, FROM_AN_INDEX).notes
     )
+
+
+def test_what_has_nothing_to_do_with_celery_counts_beside_the_code_only(tmp_path: Path) -> None:
+    project(tmp_path, {"docs/requirements.txt": "mkdocs", "tests/requirements.txt": "celery-types"})
+
+    assert find_install(tmp_path, [tmp_path], []) is None
+
+
+# --- what the project's compose files have ---
+
+COMPOSE = """
+services:
+  web:
+    build: .
+    command: uvicorn main:app
+    environment:
+      DATABASE_URL: postgresql://me:${DB_PASSWORD}@db/shop   # theirs
+      MODE: web
+      WEB_ONLY: "yes: really"
+  tasks:
+    build: .
+    command: celery -A jobs worker
+    environment:
+      - MODE=worker
+      - CELERY_BROKER_URL=redis://cache:6379/0
+      - PYTHONPATH=/code
+      - FROM_OUTSIDE
+      - PRICE=5$$
+    env_file: [.env, env/dev.env, env/gone.env]
+  front:
+    build: front
+    command: npm start
+    environment: {NODE_ENV: development}
+  cache:
+    image: redis:7
+"""
+
+
+def test_the_environment_of_what_runs_the_code_is_carried_over(tmp_path: Path) -> None:
+    """As it is written: what it takes from elsewhere, as a password from `.env`, does not get into the file."""
+    files = {"jobs.py": "", "docker-compose.yml": COMPOSE, ".env": "DB_PASSWORD=hunter2\n", "env/dev.env": "A=1\n"}
+    document = yaml.safe_load(compose_file(tmp_path, files))
+
+    worker = document["services"]["worker"]
+    usual = {"CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"}
+    environment = {name: value for name, value in worker["environment"].items() if "DEVKIT" not in name}
+    assert {name: value for name, value in environment.items() if name not in usual} == {
+        "MODE": "worker",
+        "FROM_OUTSIDE": None,
+        "PRICE": "5$$",
+        "DATABASE_URL": "postgresql://me:${DB_PASSWORD}@db/shop",
+        "WEB_ONLY": "yes: really",
+    }
+    assert worker["env_file"] == ["env/dev.env"]
+    assert document["services"]["flower"]["env_file"] == [".env", "env/dev.env"]
+    assert document["services"]["redis"]["networks"]["default"]["aliases"] == ["cache"]
+    assert "networks" not in document["services"]["rabbitmq"]
+    assert "hunter2" not in str(document)
+
+
+def test_a_dockerfile_tells_what_runs_the_code_where_compose_does_not(tmp_path: Path) -> None:
+    files = {
+        "jobs.py": "",
+        "compose.yaml": "services:\n  w:\n    build: {dockerfile: docker/w}\n    environment:\n      A: 012\n",
+        "docker/w": 'FROM python:3.12\nCMD ["celery", "-A", "jobs", "worker"]\n',
+    }
+    document = yaml.safe_load(compose_file(tmp_path, files))
+
+    assert document["services"]["worker"]["environment"]["A"] == "012"
 
 
 # --- how the image gets devkit ---
@@ -321,7 +416,7 @@ def test_what_the_project_has_is_in_its_files(tmp_path: Path) -> None:
 
     assert "devkit api main:app" in text
     assert text.count("working_dir: /app/back") == 2  # celery's own commands; devkit's find the folder
-    assert text.count("env_file: .env") == 2  # devkit's commands read it themselves, whenever it changes
+    assert text.count("env_file: [.env]") == 2  # devkit's commands read it themselves, whenever it changes
     assert "profiles" not in text
     assert "${DEVKIT_DOCKER_BROKER:-amqp://guest:guest@rabbitmq:5672//}" in text
     assert text.count("      rabbitmq:\n        condition: service_healthy") == 4
