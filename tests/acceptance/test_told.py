@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -137,6 +138,20 @@ def test_an_env_file_that_is_gone_is_named(told: Project) -> None:
         told.devkit("status").expect(0)
     finally:
         file.write_text(text)
+
+
+def test_init_writes_it_down(told: Project) -> None:
+    try:
+        told.devkit("init", cwd=told.root / "docs").expect(0)
+        written = tomllib.loads((told.root / "pyproject.toml").read_text())["tool"]["devkit"]
+    finally:
+        (told.root / "pyproject.toml").unlink(missing_ok=True)
+    assert written == {
+        "celery": "main:queue",
+        "python": "../elsewhere/bin/python",
+        "env_file": "settings/shop.env",
+        "queues": "celery,slow",
+    }
 
 
 def test_no_value_of_an_env_file_is_ever_told(told: Project) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from devkit.services.init.evidence import Evidence
 from devkit.services.init.origin import Origin, copy_source
 from devkit.services.init.requirements import Install, find_install
 from devkit.services.init.template import fill
-from devkit.settings.discover import AppRef
+from devkit.settings.discover.programs import Found
 
 DOCKERFILE = "Dockerfile.dev"
 IGNORE = f"{DOCKERFILE}.dockerignore"
@@ -49,9 +49,11 @@ class Written:
     notes: Sequence[str]
 
 
-def docker_files(root: Path, compose: str, celery: AppRef, api: AppRef | None, origin: Origin) -> Written:
+def docker_files(root: Path, compose: str, found: Found, origin: Origin) -> Written:
     """The content of the files; `compose` is the name of the compose file. Nothing is written."""
     names = (compose, DOCKERFILE, IGNORE)
+    worker, api = found.workers[0], next((one.app for one in found.apis if one.kind == "asgi"), None)
+    celery = worker.app
     evidence = Evidence(root, names)
     python, too_old = evidence.python()
     amqp = evidence.speaks_amqp(celery)
@@ -73,6 +75,9 @@ def docker_files(root: Path, compose: str, celery: AppRef, api: AppRef | None, o
         "redis_names": ", ".join(taken.redis),
         "rabbitmq_names": ", ".join(taken.rabbitmq),
         "amqp": "yes" if amqp else "",
+        "queues": worker.queues or "",
+        "pool": worker.pool or "",
+        "concurrency": str(worker.concurrency or ""),
         "beat": "yes" if evidence.has_schedule(celery) else "",
         "python": python,
         "apart": "" if itself else "yes",
@@ -85,7 +90,8 @@ def docker_files(root: Path, compose: str, celery: AppRef, api: AppRef | None, o
         DOCKERFILE: fill("Dockerfile", values),
         IGNORE: fill("dockerignore", {"copied": "\n".join(f"!{name}" for name in copied)}),
     }
-    return Written(files, [note for note in (too_old, *_missing(install, itself=itself), *evidence.notes()) if note])
+    notes = (too_old, *_missing(install, itself=itself), *evidence.notes(), *_left_out(found))
+    return Written(files, [note for note in notes if note])
 
 
 def write_files(root: Path, files: Mapping[str, str], origin: Origin, *, force: bool) -> None:
@@ -147,6 +153,16 @@ def _install(install: Install | None, *, served: bool) -> str:
 
 def _copied(install: Install | None, origin: Origin) -> list[str]:
     return [*(install.files if install else ()), *([COPY] if origin.source else ())]
+
+
+def _left_out(found: Found) -> Iterator[str]:
+    """What the files have no service for."""
+    for worker in found.workers[1:]:
+        yield f"a further worker, celery -A {worker.app}: add a service for it, like worker"
+    for api in [one for one in found.apis if one.kind != "asgi"] + [one for one in found.apis if one.kind == "asgi"][
+        1:
+    ]:
+        yield f"another API, {api.app or api.folder} ({api.kind}): add a service for it"
 
 
 def _missing(install: Install | None, *, itself: bool) -> Sequence[str]:

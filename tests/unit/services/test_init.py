@@ -13,10 +13,11 @@ from devkit.services.init.docker import COPY, docker_files, write_files
 from devkit.services.init.evidence import Evidence
 from devkit.services.init.origin import Origin, find_origin, origin_of
 from devkit.services.init.requirements import Install, find_install
-from devkit.services.init.table import with_table, write_table
+from devkit.services.init.table import Written, with_table, write_tables
 from devkit.settings.discover import AppRef
+from devkit.settings.discover.programs import ApiProgram, Found, WorkerProgram
 
-VALUES = {"celery": "jobs:app", "api": "main:app"}
+VALUES = Written({"celery": "jobs:app", "api": "main:app"})
 TABLE = '[tool.devkit]\ncelery = "jobs:app"\napi = "main:app"\n'
 FROM_AN_INDEX = Origin("celery-devkit==1.2")
 
@@ -32,16 +33,19 @@ def evidence(root: Path, files: dict[str, str]) -> Evidence:
     return Evidence(project(root, files), ["Dockerfile.dev", "docker-compose.dev.yml"])
 
 
+def found(celery: AppRef, api: AppRef | None = None) -> Found:
+    apis = (ApiProgram("api", "asgi", api.folder, api),) if api else ()
+    return Found((WorkerProgram("worker", celery),), apis)
+
+
 def compose_file(root: Path, files: dict[str, str], celery: AppRef | None = None, api: AppRef | None = None) -> str:
     project(root, files)
-    celery = celery or AppRef(root, "jobs", "app")
-    return docker_files(root, "c.yml", celery, api, FROM_AN_INDEX).files["c.yml"]
+    return docker_files(root, "c.yml", found(celery or AppRef(root, "jobs", "app"), api), FROM_AN_INDEX).files["c.yml"]
 
 
 def dockerfile(root: Path, files: dict[str, str], origin: Origin = FROM_AN_INDEX) -> str:
-    return docker_files(project(root, files), "c.yml", AppRef(root, "jobs", "app"), None, origin).files[
-        "Dockerfile.dev"
-    ]
+    written = docker_files(project(root, files), "c.yml", found(AppRef(root, "jobs", "app")), origin)
+    return written.files["Dockerfile.dev"]
 
 
 def install(root: Path, *folders: str, launched: tuple[str, ...] = ()) -> Install:
@@ -70,11 +74,11 @@ def install(root: Path, *folders: str, launched: tuple[str, ...] = ()) -> Instal
 )
 def test_the_table_is_added_and_the_rest_stays(before: str, after: str) -> None:
     assert with_table(before, VALUES) == after
-    assert tomllib.loads(after)["tool"]["devkit"].items() >= VALUES.items()
+    assert tomllib.loads(after)["tool"]["devkit"].items() >= VALUES.values.items()
 
 
 def test_a_file_is_made_where_there_is_none(tmp_path: Path) -> None:
-    write_table(tmp_path / "pyproject.toml", {"celery": 'say "ä":app'}, force=False)
+    write_tables(tmp_path / "pyproject.toml", [Written({"celery": 'say "ä":app'})], force=False)
 
     assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["devkit"] == {"celery": 'say "ä":app'}
 
@@ -85,21 +89,21 @@ def test_a_table_that_is_there_is_changed_by_force_only(tmp_path: Path) -> None:
     file.write_text(before)
 
     with pytest.raises(UsageError, match="already") as error:
-        write_table(file, VALUES, force=False)
+        write_tables(file, [VALUES], force=False)
     assert "--force" in error.value.mend[0]
     assert file.read_text() == before
 
-    write_table(file, VALUES, force=True)
-    assert tomllib.loads(file.read_text())["tool"]["devkit"] == {**VALUES, "poll": True}
+    write_tables(file, [VALUES], force=True)
+    assert tomllib.loads(file.read_text())["tool"]["devkit"] == {**VALUES.values, "poll": True}
 
 
 def test_further_services_are_no_table_of_settings(tmp_path: Path) -> None:
     file = tmp_path / "pyproject.toml"
     file.write_text('[tool.devkit.services.web]\ncommand = "npm run dev"\n')
 
-    write_table(file, VALUES, force=False)
+    write_tables(file, [VALUES], force=False)
 
-    assert tomllib.loads(file.read_text())["tool"]["devkit"].keys() == {"services", *VALUES}
+    assert tomllib.loads(file.read_text())["tool"]["devkit"].keys() == {"services", *VALUES.values}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ def test_a_file_that_cannot_be_added_to_stays_as_it_is(tmp_path: Path, before: s
     file.write_text(before)
 
     with pytest.raises(DevkitError, match="cannot add to") as error:
-        write_table(file, VALUES, force=True)
+        write_tables(file, [VALUES], force=True)
     assert 'celery = "jobs:app"' in error.value.mend
     assert file.read_text() == before
 
@@ -277,7 +281,7 @@ def test_nothing_tells_and_the_dockerfile_says_so(tmp_path: Path) -> None:
     assert "list it here" in dockerfile(tmp_path, {})
     assert any(
         "list in Dockerfile.dev" in note
-        for note in docker_files(tmp_path, "c.yml", AppRef(tmp_path, "a", "b"), None, FROM_AN_INDEX).notes
+        for note in docker_files(tmp_path, "c.yml", found(AppRef(tmp_path, "a", "b")), FROM_AN_INDEX).notes
     )
 
 
