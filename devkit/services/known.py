@@ -13,7 +13,7 @@ from typing import Any
 from devkit.errors import DevkitError
 from devkit.model.status import StartedWith
 from devkit.services.alone import where_it_runs
-from devkit.settings.load import RUNNING, Settings, load
+from devkit.settings.load import RUNNING, Settings, check_above, load
 from devkit.settings.options import Options, environment_name
 from devkit.settings.paths import paths_for
 from devkit.stack.control import ask_status
@@ -46,12 +46,16 @@ def place_of(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str]) 
 def _running_around(start: Path, environ: Mapping[str, str]) -> Path | None:
     """The nearest folder, from `start` upwards, whose stack runs; None where another project lies between.
 
-    A pyproject.toml marks another project unless it is that of the code which the stack runs.
+    A pyproject.toml marks another project unless it is that of the code which the stack runs. Raises DevkitError for a
+    pyproject.toml of somebody else beside the stack's data.
     """
     marked: Path | None = None
     for folder in (start, *start.parents):
         if runtime := _runtime(folder, environ):
-            return folder if marked is None or _runs_code_in(marked, runtime) else None
+            if marked and not _runs_code_in(marked, runtime):
+                return None
+            check_above(folder, start)
+            return folder
         if marked is None and (folder / "pyproject.toml").is_file():
             marked = folder
     return None
@@ -61,7 +65,7 @@ def _runtime(folder: Path, environ: Mapping[str, str]) -> Path | None:
     """Where the folder's stack has its sockets, if one of this user's runs there."""
     data = paths_for(folder, environ.get(environment_name("data_dir")) or Options.data_dir, environ).data
     with suppress(OSError):
-        if data.stat().st_uid == os.getuid():
+        if data.lstat().st_uid == os.getuid():
             holder = StackLock(data).holder()
             if holder and holder.project and holder.runtime and holder.serves(folder):
                 return Path(holder.runtime)

@@ -95,14 +95,20 @@ def find_root(start: Path) -> Path:
     """
     start = start.resolve()
     found = next((folder for folder in (start, *start.parents) if (folder / "pyproject.toml").is_file()), start)
-    if found != start:
-        owner = (found / "pyproject.toml").stat().st_uid
-        if owner not in (0, os.getuid(), start.stat().st_uid):
-            raise DevkitError(
-                f"{found / 'pyproject.toml'} belongs to somebody else (uid {owner})",
-                mend=[f"if you trust them with your account: devkit -C {found} …", "else make one here: devkit init"],
-            )
+    check_above(found, start)
     return found
+
+
+def check_above(found: Path, start: Path) -> None:
+    """Raises DevkitError where the pyproject.toml of a folder above is of another user."""
+    file = found / "pyproject.toml"
+    if found == start or not file.is_file():
+        return
+    if (owner := file.stat().st_uid) not in (0, os.getuid(), start.stat().st_uid):
+        raise DevkitError(
+            f"{file} belongs to somebody else (uid {owner})",
+            mend=[f"if you trust them with your account: devkit -C {found} …", "else make one here: devkit init"],
+        )
 
 
 def load(

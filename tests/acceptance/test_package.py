@@ -85,13 +85,13 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield project
 
 
-def works(project: Project, devkit: Path, *up: str) -> str:
+def works(project: Project, devkit: Path) -> str:
     """A stack comes up, a task runs, a failure is replayed, a breakpoint hits; returns where the tasks ran."""
 
     def run(*arguments: str, code: int = 0) -> str:
         return project.run(str(devkit), *arguments).expect(code).out
 
-    run("up", "-d", *up)
+    run("up", "-d")
     try:
         where = project.run(str(devkit), "run", "where", "--json").expect(0).json()["result"]
         failed = project.run(str(devkit), "run", "divide", "--args", "[1, 0]", "--json").expect(1).json()
@@ -127,7 +127,7 @@ def test_installed_apart_it_runs_a_project_with_an_environment_of_its_own(
     call(UV, "pip", "install", "--python", python, "celery[redis]", cwd=tmp_path)
 
     assert wheel.name.split("-")[1] in project.run(str(devkit), "--version").expect(0).out
-    assert works(project, devkit, "--no-flower") == str(project.root / ".venv")
+    assert works(project, devkit) == str(project.root / ".venv")
 
 
 def test_the_lowest_versions_that_are_allowed_do(project: Project, wheel: Path, tmp_path: Path) -> None:

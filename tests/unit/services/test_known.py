@@ -1,11 +1,16 @@
 """Which folder's running stack is meant, from a folder below it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from devkit.errors import DevkitError
 from devkit.services.known import place_of
+from devkit.services.project.apps import celery_app, fastapi_app
+from devkit.settings.discover import AppRef
+from devkit.settings.load import load
 from devkit.settings.paths import paths_for
 from devkit.stack.lock import StackLock
 
@@ -60,3 +65,24 @@ def test_a_stack_of_another_user_is_none(above: Path) -> None:
 
     assert place_of(above / "sub" / "folder", {}, {}).root == above / "sub" / "folder"
     lock.release()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to make a file another user's")
+def test_a_file_of_another_user_beside_the_stack_is_refused(above: Path) -> None:
+    lock = held(above, above)
+    (above / "pyproject.toml").touch()
+    os.chown(above / "pyproject.toml", 12345, 12345)
+
+    with pytest.raises(DevkitError, match="belongs to somebody else"):
+        place_of(above / "sub" / "folder", {}, {})
+    lock.release()
+
+
+def test_the_apps_of_the_running_stack_are_taken_as_they_are(tmp_path: Path) -> None:
+    """Nothing is looked for: there is no file."""
+    given = load(tmp_path, {}, {}, running={"celery": "back.jobs:queue", "api": "web:app"})
+    settings = replace(given, import_roots={"celery": tmp_path / "a", "api": tmp_path / "b"})
+
+    assert celery_app(settings) == AppRef(tmp_path / "a", "back.jobs", "queue")
+    assert fastapi_app(settings) == AppRef(tmp_path / "b", "web", "app")
+    assert fastapi_app(settings, "other:app") == AppRef(tmp_path, "other", "app")
