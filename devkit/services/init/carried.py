@@ -9,11 +9,9 @@ from pathlib import Path
 import yaml
 
 from devkit.settings.evidence.compose import ComposeService, Variable
-from devkit.settings.evidence.dockerfile import read_dockerfile
+from devkit.settings.evidence.launch import start_lines
 from devkit.settings.evidence.walk import text_of
 
-RUNS_CODE = re.compile(r"\b(celery|uvicorn|gunicorn|hypercorn|fastapi|flask|python3?|manage\.py)\b")
-WORKER = re.compile(r"\bcelery\b.*\bworker\b", re.DOTALL)
 BROKERS = {"redis": re.compile("redis|valkey"), "rabbitmq": re.compile("rabbitmq")}
 # What the file sets itself, or what is about the image that it was written for.
 OWN = re.compile(r"(CELERY_(BROKER|RESULT)\w*|DEVKIT_\w*|PATH|HOME|PYTHON\w*|VIRTUAL_ENV|C_FORCE_ROOT)")
@@ -32,22 +30,15 @@ class Carried:
 
 def carried(root: Path, services: Sequence[ComposeService]) -> Carried:
     """From the services that run the project's code, the workers first."""
-    own = [one for one in services if RUNS_CODE.search(_command(one))]
-    own.sort(key=lambda one: not WORKER.search(_command(one)))
+    programs = {line.service: line.program for line in reversed(start_lines(root))}
+    own = [one for one in services if one.name in programs]
+    own.sort(key=lambda one: programs[one.name] != "worker")
     variables: dict[str, Variable] = {}
     for variable in (variable for one in own for variable in one.environment):
         if not OWN.fullmatch(variable.name):
             variables.setdefault(variable.name, variable)
     lines = [line for variable in variables.values() if (line := _line(variable))]
     return Carried(tuple(lines), tuple(_env_files(root, own)), *(_called(services, name) for name in BROKERS))
-
-
-def _command(service: ComposeService) -> str:
-    words = [*service.entrypoint, *service.command]
-    if not words and service.context:
-        found = read_dockerfile(service.context / (service.dockerfile or "Dockerfile"))
-        words = [*found.stages[-1].entrypoint, *found.stages[-1].command] if found else []
-    return " ".join(words)
 
 
 def _line(variable: Variable) -> str:
