@@ -7,6 +7,7 @@ from devkit.cli.base import Command, Globals, flag, project_options, switch_off
 
 @click.command(
     cls=Command,
+    short_help="Write [tool.devkit], or files for containers.",
     examples=[
         ("devkit init", "write down what is found"),
         ("devkit init -A shop.worker:queue --force", "this app, over what is there"),

@@ -29,7 +29,10 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "obj": None})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "obj": None},
+    epilog="devkit COMMAND -h tells more of each, with examples.",
+)
 @click.version_option(package_name=DISTRIBUTION, prog_name="devkit")
 @global_options
 @click.pass_context

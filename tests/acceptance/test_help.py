@@ -31,6 +31,7 @@ def test_version(empty: Project) -> None:
 def test_help_lists_every_command(empty: Project, option: str) -> None:
     shown = empty.devkit(option).expect(0).out
     assert [name for name in COMMANDS if not re.search(rf"^  {name} +\S", shown, re.MULTILINE)] == []
+    assert "..." not in shown.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

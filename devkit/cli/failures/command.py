@@ -10,6 +10,7 @@ from devkit.cli.complete import tasks
 
 @click.command(
     cls=Command,
+    short_help="List the tasks that failed, the newest first.",
     examples=[
         ("devkit failures", "the last 20, the newest first"),
         ("devkit failures charge --since 2h", "of one task, of the last two hours"),

@@ -10,6 +10,7 @@ from devkit.cli.complete import recent_ids
 
 @click.command(
     cls=Command,
+    short_help="Show one failed task as a whole.",
     examples=[
         ("devkit show e226", "request, arguments, traceback and locals"),
         ("devkit show e226 --json | jq .frames", "the frames, for a script"),

@@ -7,6 +7,7 @@ from devkit.cli.base import Command, Globals, project_options, switch_off
 
 @click.command(
     cls=Command,
+    short_help="Serve the FastAPI application, with hot reload.",
     examples=[
         ("devkit api", "the FastAPI app, which reloads"),
         ("devkit api shop.main:app --port 9000", "this one, there"),

@@ -7,6 +7,7 @@ from devkit.cli.base import Command, Globals, project_options, switch_off
 
 @click.command(
     cls=Command,
+    short_help="Run a Celery worker, with hot reload.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
     examples=[
         ("devkit worker", "celery worker, which reloads"),

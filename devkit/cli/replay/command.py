@@ -10,6 +10,7 @@ from devkit.cli.complete import recent_ids, tasks
 
 @click.command(
     cls=Command,
+    short_help="Run a failed task again, here, and compare.",
     examples=[
         ("devkit replay e226", "run it again, here, and compare"),
         ("devkit replay e226 --pdb", "and look around where it fails"),

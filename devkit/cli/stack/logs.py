@@ -10,6 +10,7 @@ from devkit.cli.complete import services
 
 @click.command(
     cls=Command,
+    short_help="Show what the services have printed; -f follows.",
     examples=[
         ("devkit logs", "what all services have printed since the start"),
         ("devkit logs -f worker", "the worker's, and what comes"),

@@ -8,6 +8,7 @@ from devkit.cli.complete import services
 
 @click.command(
     cls=Command,
+    short_help="Start the stack: broker, API, worker, Flower, beat.",
     examples=[
         ("devkit up", "the whole stack; Ctrl-C stops it"),
         ("devkit up -d", "in the background: devkit logs -f, devkit down"),
