@@ -29,10 +29,10 @@ def tables(settings: Settings, found: Found, told: StartedWith | None) -> list[W
 def _first(
     settings: Settings, worker: WorkerProgram, apis: Sequence[ApiProgram], told: StartedWith | None
 ) -> dict[str, Value | None]:
-    api = apis[0].app if apis and not settings.fastapi_entrypoint else None  # which devkit reads, too
+    api = apis[0] if apis and not settings.fastapi_entrypoint else None  # which devkit reads, too
     return {
         "celery": str(worker.app),
-        "api": str(api) if api else None,
+        "api": f"{api.app}{'()' * api.factory}" if api and api.app else None,
         "python": _python(settings),
         "env_file": _env_files(settings),
         "queues": (told.queues if told else "") or worker.queues,

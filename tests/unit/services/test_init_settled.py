@@ -118,3 +118,18 @@ def test_an_entrypoint_that_devkit_reads_anyhow_is_not_written_twice(tmp_path: P
     known = replace(settings(tmp_path), fastapi_entrypoint="app.main:app")
 
     assert "api" not in tables(known, found(tmp_path), None)[0].values
+
+
+def test_what_makes_the_first_api_is_written_as_a_call(tmp_path: Path) -> None:
+    worker = WorkerProgram("worker", AppRef(tmp_path, "jobs", "app"))
+    made = ApiProgram("api", "asgi", tmp_path, AppRef(tmp_path, "web", "create_app"), factory=True)
+
+    assert tables(settings(tmp_path), Found((worker,), (made,)), None)[0].values["api"] == "web:create_app()"
+
+
+def test_of_djangos_api_nothing_is_written(tmp_path: Path) -> None:
+    """Its own folder tells of it."""
+    worker = WorkerProgram("worker", AppRef(tmp_path, "jobs", "app"))
+    django = ApiProgram("api", "django", tmp_path)
+
+    assert tables(settings(tmp_path), Found((worker,), (django,)), None)[0].values == {"celery": "jobs:app"}
