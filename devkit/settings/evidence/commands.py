@@ -16,9 +16,7 @@ from devkit.settings.evidence.shell import Command, commands
 from devkit.settings.evidence.starts import PROGRAMS, Start, starts
 
 # What such a file or command must contain.
-MENTION = re.compile(
-    r"celery|uvicorn|gunicorn|hypercorn|daphne|granian|fastapi|flask|flower|manage\.py|\.sh\b|main\.py"
-)
+MENTION = re.compile(r"celery|uvicorn|gunicorn|hypercorn|daphne|granian|fastapi|flask|flower|\.sh\b|\.py\b")
 
 _NESTED_DEEP = 6
 _WORDS = 200  # no start line has more
@@ -42,6 +40,7 @@ _SHELLS = frozenset(("bash", "sh", "zsh", "dash", "ash", "ksh"))
 _PYTHON = re.compile(r"(?:python|pypy|py)[\d.]*w?(?:\.exe)?")
 _RUNS_A_FILE = frozenset(("uv", "poetry", "pdm", "pipenv", "hatch", "rye", "run", "debugpy"))
 _GOES_THERE = frozenset(("uv", "poetry", "pdm", "env", *_DOCKER))
+_SECRET = re.compile(r"(--?[\w-]*(?:auth|passw|secret|token|key)[\w-]*[= ])\S+", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(://[^:@/\s]*):[^@\s]*@")
 
 
@@ -136,7 +135,7 @@ def _name(word: str) -> str:
 def _shown(words: Sequence[str]) -> str:
     """A line for people: no password of a broker's."""
     text = " ".join((_name(words[0]), *words[1:]))
-    text = _CREDENTIALS.sub(r"\1:***@", " ".join(text.split()))
+    text = _SECRET.sub(r"\1***", _CREDENTIALS.sub(r"\1:***@", " ".join(text.split())))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

@@ -228,6 +228,13 @@ def test_lines_and_texts() -> None:
     ]
 
 
+def test_secrets_are_not_shown() -> None:
+    text = "celery -A a flower --basic_auth=me:hidden1 --broker redis://:hidden2@r:1/0 --oauth2-secret hidden3"
+
+    assert "hidden" not in found(text)[0].text
+    assert found(text)[0].text.startswith("celery -A a flower --basic_auth=")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -279,6 +279,24 @@ def test_python_files_that_are_started(project: Write) -> None:
     assert start_lines(root)[0].factory
 
 
+def test_a_script_that_a_readme_names(project: Write) -> None:
+    root = project({
+        "README.md": "1. Start it: `venv/bin/python app.py`, then look at `app.py`.\n",
+        "app.py": "from flask import Flask\napp = Flask('x')\napp.run()\n",
+    })  # fmt: skip
+
+    assert told(root) == ["api app.py  app.py:3  ."]
+
+
+def test_what_lies_above_counts_within_the_repository_only(project: Write) -> None:
+    files = {"Makefile": "w:\n\tcelery -A jobs worker\n", "compose.yml": "services: {a: {image: x}}"}
+    root = project({**files, "api/jobs.py": APP, "api/.git/HEAD": "", "repository/.git/HEAD": ""})
+    project({f"repository/{name}": text for name, text in {**files, "jobs/jobs.py": APP}.items()})
+
+    assert told(root / "api") == []
+    assert [one.spec for one in start_lines(root / "repository" / "jobs")] == ["jobs"]
+
+
 def test_flask_and_django(project: Write) -> None:
     root = project({
         "compose.yml": "services:\n  web:\n    build: .\n    environment: [FLASK_APP=shop:create]\n"
