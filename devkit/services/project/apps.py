@@ -1,10 +1,12 @@
 """The project's programs: those that were named, those that its stack runs, or those that its own files tell of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from devkit.settings.discover import AppRef, find_apis, find_celery, find_programs, resolve_api, resolve_celery
 from devkit.settings.discover.programs import ApiProgram, Found
 from devkit.settings.discover.project import scan
+from devkit.settings.evidence.compose import read_compose
 from devkit.settings.evidence.launch import start_lines
 from devkit.settings.evidence.line import StartLine
 from devkit.settings.load import Settings
@@ -13,7 +15,8 @@ from devkit.settings.load import Settings
 def programs(settings: Settings) -> Found:
     """All that there is to start. Raises UsageError where there is no Celery app, or not the one that is named."""
     api = settings.options.api or settings.fastapi_entrypoint
-    return find_programs(settings.root, _lines(settings.root), celery=settings.options.celery, api=api)
+    found = find_programs(settings.root, _lines(settings.root), celery=settings.options.celery, api=api)
+    return replace(found, notes=(*found.notes, *read_compose(settings.root.resolve()).notes))
 
 
 def celery_app(settings: Settings) -> AppRef:

@@ -1,5 +1,6 @@
 """The services of a project's compose files, as far as they tell how the project is run."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -42,7 +43,7 @@ def read_compose(root: Path) -> Compose:
                 documents[file] = found
         except UnreadableError as error:
             if NAME.fullmatch(file.name):
-                notes.append(f"{file}: passed over, {error}")
+                notes.append(f"{os.path.relpath(file, root)} is passed over: {error}")
     services = []
     for file, name, parts in stacks(documents):
         values = file_values(root / ".env") | file_values(file.parent / ".env")

@@ -266,7 +266,7 @@ def test_a_broken_file_is_passed_over_with_a_word(project: Write, text: bytes, w
 
     assert [one.name for one in found.services] == ["a"]
     assert len(found.notes) == 1
-    assert found.notes[0].startswith(f"{root}/docker-compose.yml: passed over, {why}")
+    assert found.notes[0].startswith(f"docker-compose.yml is passed over: {why}")
     assert "\n" not in found.notes[0]
 
 
