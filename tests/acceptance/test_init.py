@@ -1,5 +1,6 @@
 """`devkit init`: what discovery finds is written down, and nothing that is there is lost."""
 
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +23,9 @@ def test_what_is_found_is_written_once(project: Project) -> None:
     done = project.devkit("init").expect(0)
     assert (done.out, 'celery = "shop:queue", api = "shop:web"' in done.err) == ("", True)
     after = (project.root / "pyproject.toml").read_text()
-    assert after == f'{BEFORE}\n[tool.devkit]\ncelery = "shop:queue"\napi = "shop:web"\n'
+    assert after.startswith(f"{BEFORE}\n[tool.devkit]\n# found: shop.py:2 ")
+    assert after.endswith('\napi = "shop:web"\n')
+    assert tomllib.loads(after)["tool"]["devkit"] == {"celery": "shop:queue", "api": "shop:web"}
 
     assert "devkit init --force" in project.devkit("init").expect(2).err
     assert (project.root / "pyproject.toml").read_text() == after
@@ -48,3 +51,22 @@ def test_files_for_containers_have_the_name_that_is_set(project: Project) -> Non
 
     project.devkit("init", "--docker", "--force").expect(0)
     assert "devkit api shop:web" in (project.root / "mine.yml").read_text()
+
+
+def test_a_layout_as_strangers_have_it_is_written_down_and_runs(tmp_path: Path) -> None:
+    """The app is made in one module, its tasks are in another, and only a script knows of the queue."""
+    files = {
+        "app/__init__.py": "",
+        "app/core.py": "from celery import Celery\ndef make():\n    return Celery('app')\nqueue = make()\n",
+        "app/worker.py": "from app.core import queue\n@queue.task(queue='orders')\ndef order(n):\n    return n * 2\n",
+        "start-worker": "#!/bin/sh\nexec celery -A app.worker worker -Q orders -l info\n",
+    }
+    with closing(Project(tmp_path, files)) as project:
+        project.devkit("init").expect(0)
+        text = (project.root / "pyproject.toml").read_text()
+        (project.root / "start-worker").unlink()  # what is written down needs no evidence
+
+        assert "# found: start-worker:2 celery -A app.worker worker -Q orders -l info\n" in text
+        assert 'celery = "app.worker:queue"\nqueues = "orders"\n' in text
+        project.up("--no-flower")
+        assert "42" in project.devkit("run", "order", "--args", "[21]").expect(0).out

@@ -8,7 +8,7 @@ import pytest
 
 from devkit.errors import DevkitError
 from devkit.services.known import place_of
-from devkit.services.project.apps import celery_app, fastapi_app
+from devkit.services.project.apps import api_program, celery_app
 from devkit.settings.discover import AppRef
 from devkit.settings.load import load
 from devkit.settings.paths import paths_for
@@ -81,8 +81,9 @@ def test_a_file_of_another_user_beside_the_stack_is_refused(above: Path) -> None
 def test_the_apps_of_the_running_stack_are_taken_as_they_are(tmp_path: Path) -> None:
     """Nothing is looked for: there is no file."""
     given = load(tmp_path, {}, {}, running={"celery": "back.jobs:queue", "api": "web:app"})
-    settings = replace(given, import_roots={"celery": tmp_path / "a", "api": tmp_path / "b"})
+    settings = replace(given, import_roots={"celery": (tmp_path / "a",), "api": (tmp_path / "b",)})
 
     assert celery_app(settings) == AppRef(tmp_path / "a", "back.jobs", "queue")
-    assert fastapi_app(settings) == AppRef(tmp_path / "b", "web", "app")
-    assert fastapi_app(settings, "other:app") == AppRef(tmp_path, "other", "app")
+    program = api_program(settings)
+    assert program is not None
+    assert program.app == AppRef(tmp_path / "b", "web", "app")
