@@ -27,8 +27,8 @@ class AppPlace(Where):
 AppFacts = TypedDict("AppFacts", {
     "celery": str, "python": str, "broker": str, "broker_error": str | None, "broker_missing": bool,
     "result_backend": str | None, "result_backend_error": str | None, "result_backend_missing": bool,
-    "redis_lacks": str | None, "amqp_needs": list[str], "anothers": dict[str, list[str]], "eager": str | None,
-    "beat": bool, "tasks": list[str], "flower": bool, "uvicorn": bool,
+    "redis_lacks": str | None, "amqp_needs": list[str], "tls": list[str],
+    "anothers": dict[str, list[str]], "eager": str | None, "beat": bool, "tasks": list[str], "flower": bool, "uvicorn": bool,
 })  # fmt: skip
 
 # Why something cannot be done: `problem` is which kind, and each kind has some of the others.

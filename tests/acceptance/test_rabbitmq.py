@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -141,6 +142,14 @@ def test_a_task_runs_and_another_one_fails_is_shown_and_replayed(shop: Shop) -> 
     assert "x = 10" in shop.project.devkit("show", task_id).expect(0).out
     replayed = shop.project.devkit("replay", task_id, "--json").expect(1).json()
     assert (replayed["verdict"], replayed["exception"]) == ("same failure", "ZeroDivisionError: division by zero")
+
+
+def test_a_queue_that_nobody_consumes_is_said(shop: Shop) -> None:
+    said = shop.run("divide", 1, 1, options=("--queue", "nobody", "--no-wait")).err
+    assert re.search(
+        r"queue nobody: nobody consumes it; \S+ has celery, ranked: devkit up -Q celery,ranked,nobody", said
+    )
+    assert "nobody" not in shop.run("divide", 1, 1, options=("--no-wait",)).err
 
 
 def test_sent_back_it_goes_the_way_it_came(shop: Shop) -> None:

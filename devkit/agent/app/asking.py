@@ -86,6 +86,11 @@ def amqp_needs(app: Any) -> "list[str]":
     return sorted(set(found))
 
 
+def tls(app: Any) -> "list[str]":
+    """Those of its settings for which it speaks TLS whatever the address is."""
+    return [name for name in ("broker_use_ssl", "redis_backend_use_ssl") if app.conf.get(name)]
+
+
 def _ask_broker(app: Any, connection: Any) -> None:
     with connection:
         # Each of several addresses is tried once.

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...model.wire import AppFacts
 from ..ours import anothers
-from .asking import amqp_needs, broker_trouble, broker_url, redis_lacks, shared_backend_trouble
+from .asking import amqp_needs, broker_trouble, broker_url, redis_lacks, shared_backend_trouble, tls
 from .eager import eager
 from .load import Problem, load_app
 
@@ -30,6 +30,7 @@ def describe(module: str, attribute: str) -> AppFacts:
         "result_backend_missing": backend_missing,
         "redis_lacks": redis_lacks(app) if broker_error or backend_error else None,
         "amqp_needs": amqp_needs(app) if broker_error else [],
+        "tls": tls(app),
         "anothers": anothers(app) if None in (broker_error, backend_error) else {},
         "eager": eager(app),
         "beat": bool(app.conf.beat_schedule),

@@ -68,7 +68,7 @@ class Follow:
         if is_doubtful(meta):
             return self._of_doubtful(meta)
         self._tell_state(meta)
-        return None
+        return self._of_lost()
 
     def _stored(self) -> "Meta | None":
         """None where the backend does not answer."""
@@ -120,6 +120,15 @@ class Follow:
             said = f"what is stored cannot be read: {meta['unread']}\n{meta['result'] or ''}"
             return self._made("UNKNOWN", said=said.rstrip())
         return self._made(meta["status"], said=_in_short(meta), told=meta.get("traceback"))
+
+    def _of_lost(self) -> "TaskEnd | None":
+        """A task may end without a result and without an event."""
+        events = self._events
+        if not events.started or events.end or not self._is_for("runs", LATE_S) or self._is_held() is not False:
+            return None
+        if not (found := self._recorded()):
+            self._once("lost", {"lost": True, "worker": events.worker})
+        return found
 
     @property
     def _why_no_result(self) -> str:
@@ -199,8 +208,6 @@ class Follow:
             rate = getattr(self._task, "rate_limit", None)
             if rate and not events.started and self._is_for("waits", LATE_S):
                 self._once("limited", {"limited": str(rate), "worker": events.worker})
-            if events.started and not events.end and self._is_for("runs", LATE_S) and self._is_held() is False:
-                self._once("lost", {"lost": True, "worker": events.worker})
         elif consumers.known and (self._last is None or self._last == (PENDING, None)):
             tell_consumers(consumers, self._once)
             if self._backend is None and consumers.is_consumed and self._is_for("silent", LATE_S):

@@ -4,7 +4,7 @@ from inspect import signature
 from typing import Any
 
 from ..tell.values import short
-from .asking import result_backend_error
+from .asking import broker_error, result_backend_error
 
 PENDING = "PENDING"
 READY = ("SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED")
@@ -28,7 +28,7 @@ def stored(app: Any, backend: Any, task_id: str) -> Meta:
             how = {"cache": False} if "cache" in signature(backend.get_task_meta).parameters else {}
             return dict(backend.get_task_meta(task_id, **how))
         except Exception as error:
-            if away := result_backend_error(app):
+            if away := result_backend_error(app) or broker_error(app):  # results of rpc:// come through the broker
                 raise Away(away) from error
             return {"unread": _why(error), "result": None}
     try:

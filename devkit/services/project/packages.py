@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 # By the beginning of the URL; for all others Celery has an extra of the same name.
 PACKAGES = {
-    **dict.fromkeys(("redis", "rediss", "sentinel"), "celery[redis]"),
+    # What an older Celery asks for may be too old for its kombu.
+    **dict.fromkeys(("redis", "rediss", "sentinel"), "celery[redis]' 'kombu[redis]"),
     **dict.fromkeys(("sqla", "sqlalchemy", "db", "database"), "celery[sqlalchemy]"),
     **dict.fromkeys(("django-db", "django-cache"), "django-celery-results"),
     "cache": "celery[pymemcache]",
@@ -26,4 +27,4 @@ def install_line(python: str, url: str, error: str) -> str:
         package = BROUGHT_BY.get(module, module)
     else:
         package = PACKAGES.get(scheme, f"celery[{scheme}]")
-    return f"{python} -m pip install --upgrade '{package}'"
+    return f"{python} -m pip install '{package}'"

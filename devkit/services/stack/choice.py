@@ -44,6 +44,8 @@ def choose(facts: AppFacts, asked: Choice, port: ChoosePort, has_rabbitmq: Calla
     if not asked.result_backend and facts["result_backend"]:
         no_backend = facts["result_backend_error"] or _anothers(facts, "result backend")
         _check_speaks("result backend", facts["result_backend"], facts, missing=facts["result_backend_missing"])
+    _check_plain("broker", facts["broker"], no_broker, facts, "broker_use_ssl")
+    _check_plain("result backend", facts["result_backend"] or "", no_backend, facts, "redis_backend_use_ssl")
     replaced = [Replaced(facts["broker"], no_broker)] if no_broker else []
     replaced += [Replaced(facts["result_backend"] or "", no_backend)] if no_backend else []
     chosen = Choice(asked.broker, asked.result_backend, rabbitmq_port=rabbitmq_port, replaced=tuple(replaced))
@@ -93,6 +95,16 @@ def _check_speaks(what: str, url: str, facts: AppFacts, *, missing: bool) -> Non
                 install_line(facts["python"], url, lacks),
                 'or name the project\'s interpreter: python = "..." ([tool.devkit])',
             ],
+        )
+
+
+def _check_plain(what: str, url: str, error: str, facts: AppFacts, setting: str) -> None:
+    """Raises DevkitError where nothing embedded can take its place: the app would speak TLS to that, too."""
+    if error and setting in facts["tls"]:
+        raise DevkitError(
+            f"the {what} {masked(url)} does not answer: {error}",
+            looked=[f"what devkit embeds in its place: it speaks no TLS, and the app has {setting} set"],
+            mend=[f"set {setting} only where the URL is one of TLS (rediss:, amqps:)", "or name one: --broker URL"],
         )
 
 

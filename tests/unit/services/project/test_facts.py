@@ -115,6 +115,7 @@ def test_the_facts_about_an_app(asker: Asker, project: Write) -> None:
         "redis_lacks": None,
         "amqp_needs": [],
         "eager": None,
+        "tls": [],
     }
 
 

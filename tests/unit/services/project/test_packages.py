@@ -8,8 +8,8 @@ from devkit.services.project.packages import install_line
 @pytest.mark.parametrize(
     ("url", "error", "package"),
     [
-        ("redis://localhost", "No module named 'packaging'", "celery[redis]"),
-        ("sentinel://localhost", "redis-py 6.1 is required", "celery[redis]"),
+        ("redis://localhost", "No module named 'packaging'", "celery[redis]' 'kombu[redis]"),
+        ("sentinel://localhost", "redis-py 6.1 is required", "celery[redis]' 'kombu[redis]"),
         ("sqs://", "No module named 'botocore'", "celery[sqs]"),
         ("sqla+sqlite:///x", "No module named 'sqlalchemy'", "celery[sqlalchemy]"),
         ("db+postgresql://db/x", "No module named 'psycopg2'", "psycopg2-binary"),
@@ -20,4 +20,4 @@ from devkit.services.project.packages import install_line
     ],
 )
 def test_by_the_url_and_what_is_not_there(url: str, error: str, package: str) -> None:
-    assert install_line("python", url, error) == f"python -m pip install --upgrade '{package}'"
+    assert install_line("python", url, error) == f"python -m pip install '{package}'"

@@ -34,6 +34,7 @@ FACTS: dict[str, Any] = {
     "redis_lacks": None,
     "amqp_needs": [],
     "eager": None,
+    "tls": [],
 }
 
 

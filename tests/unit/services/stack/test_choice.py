@@ -35,6 +35,7 @@ def facts(
         "redis_lacks": redis_lacks,
         "amqp_needs": amqp_needs or [],
         "eager": None,
+        "tls": [],
         "beat": False,
         "tasks": [],
         "flower": True,
@@ -349,7 +350,7 @@ def test_but_not_where_it_means_redis() -> None:
     ):
         with pytest.raises(DevkitError, match="cannot speak Redis") as caught:
             stand_in({**app, "broker_missing": app["broker"] == url})
-        assert caught.value.mend[0] == "/env/python -m pip install --upgrade 'celery[redis]'"
+        assert caught.value.mend[0] == "/env/python -m pip install 'celery[redis]' 'kombu[redis]'"
         assert "secret" not in caught.value.what
 
 
@@ -372,4 +373,13 @@ def test_what_redis_takes_the_place_of_is_told_once() -> None:
 def test_one_asked_for_whose_package_is_missing_says_which() -> None:
     with pytest.raises(DevkitError) as caught:
         choose(facts("sqs://", broker_error="x", missing=True), Choice("sqs://", None), no_port, lambda: True)
-    assert caught.value.mend[0] == "/env/python -m pip install --upgrade 'celery[sqs]'"
+    assert caught.value.mend[0] == "/env/python -m pip install 'celery[sqs]'"
+
+
+def test_an_app_that_speaks_tls_whatever_the_address_is_told_so() -> None:
+    app: AppFacts = {**facts("rediss://cache", "rediss://cache", broker_error=REFUSED), "tls": ["broker_use_ssl"]}
+
+    with pytest.raises(DevkitError, match="rediss://cache does not answer") as caught:
+        stand_in(app)
+    assert "the app has broker_use_ssl set" in caught.value.looked[0]
+    assert stand_in({**app, "broker_error": None}).broker is None
