@@ -35,7 +35,8 @@ AppFacts = TypedDict("AppFacts", {
 Trouble = TypedDict("Trouble", {
     "problem": str, "message": str, "traceback": str, "python": str, "missing": str, "names": list[str],
     "matches": list[str], "type": str, "code": int, "what": str, "url": str, "task": str, "backend": str,
-    "can": list[str], "anothers": dict[str, list[str]],
+    "can": list[str], "anothers": dict[str, list[str]], "variables": list[str], "file": str, "line": int, "host": str,
+    "port": int,
 }, total=False)  # fmt: skip
 
 
@@ -49,8 +50,15 @@ class LaunchOrder(Where):
     argv: list[str]
 
 
-# To `devkit worker` or `devkit api`, by `devkit up`: tell about the app; run it, on this port.
-ServiceOrder = TypedDict("ServiceOrder", {"describe": AppPlace, "run": AppPlace, "port": int}, total=False)
+# A server as containers call it, and where it is on this machine: the port there → "HOST:PORT" here. An open one wants
+# no password.
+Server = TypedDict("Server", {"names": list[str], "ports": dict[str, str], "open": bool})
+
+# To `devkit worker` or `devkit api`, by `devkit up`: tell about the app; run it, on this port, with what compose gives
+# below its own environment, and with these servers where that names them.
+ServiceOrder = TypedDict("ServiceOrder", {
+    "describe": AppPlace, "run": AppPlace, "port": int, "given": dict[str, str], "servers": list[Server],
+}, total=False)  # fmt: skip
 
 # Where failures of an app without a Redis are kept; how many at most, of how many days and megabytes.
 Keeping = TypedDict("Keeping", {"folder": str, "limits": list[float]})

@@ -31,6 +31,12 @@ class Ports:
         }
         self._taken = {port for port in self._asked.values() if port is not None}
 
+    def near(self, port: int) -> int:
+        """This port, or the next free one, for something that has no setting for it."""
+        found = self._reservations.next_free(port, self._taken)
+        self._taken.add(found)
+        return found
+
     def choose(self, name: str, asked: int | None = None, wish: int | None = None) -> Port:
         """The port for a service: the one asked for, here or by a setting; else the one wished for if it is free, or
         the first free one from its usual one on.

@@ -63,6 +63,11 @@ class Options:
     failures_mb: float = _option(100.0, "and in how many megabytes, their arguments included", POSITIVE)
     compose_file: str = _option("docker-compose.dev.yml", "the compose file of the stack in containers")
     env_file: tuple[str, ...] = _option((), "a file of environment variables, besides .env; of several the last wins")
+    env_from: str | None = _option(
+        None,
+        "whose variables the project gets: compose, compose:SERVICE, none (default: compose's where that is clear)",
+    )
+    with_services: tuple[str, ...] = _option((), "services of the project's compose file to start, too; all: every one")
     timeout: float = _option(60.0, "seconds that a service may take to become ready", POSITIVE)
     data_dir: str = _option(".devkit", "where logs and data are kept")
 

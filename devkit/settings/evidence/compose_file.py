@@ -32,9 +32,14 @@ def candidates(root: Path) -> list[Path]:
 
     def rank(file: Path) -> tuple[bool, bool, int, int, str]:
         variant = 0 if STANDARD.fullmatch(file.name) else 1 if _DEVELOPMENT.search(file.name) else 2
-        return tree.is_aside(file), bool(_ELSEWHERE.search(file.name)), tree.depth(file), variant, str(file)
+        return tree.is_aside(file), is_for_elsewhere(file), tree.depth(file), variant, str(file)
 
     return sorted(found, key=rank)
+
+
+def is_for_elsewhere(file: Path) -> bool:
+    """Whether it is, by its name, for production, tests and the like, not for development."""
+    return _ELSEWHERE.search(file.name) is not None
 
 
 def has_services(file: Path) -> bool:

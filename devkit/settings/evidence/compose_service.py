@@ -23,7 +23,7 @@ class ComposeService:
     """One service. `ports` are pairs: the one published on this machine, the one inside.
 
     `file` and `line` are where its command is, or where it begins. A path need not exist. In `entrypoint` and
-    `command`, a variable that nothing sets is still one: `${WORKERS}`.
+    `command`, a variable that nothing sets is still one: `${WORKERS}`. `names` are what other containers call it.
     """
 
     name: str
@@ -43,6 +43,7 @@ class ComposeService:
     depends_on: Sequence[str] = ()
     profiles: Sequence[str] = ()
     mounts: Sequence[tuple[Path, str]] = ()
+    names: Sequence[str] = ()
 
 
 def layers(service: Value, deep: int = _EXTENDS_DEEP) -> list[Value]:
@@ -84,6 +85,7 @@ def service(name: str, parts: Sequence[Value], values: Mapping[str, str]) -> Com
         depends_on=tuple(dict.fromkeys(name for value in _all("depends_on", parts) for name in _names(value))),
         profiles=tuple(told(one.text) for value in _all("profiles", parts) for one in value.values),
         mounts=tuple(dict.fromkeys(_mounts(parts, told))),
+        names=tuple(dict.fromkeys(filter(None, [name, *_aliases(parts, told)]))),
     )
 
 
@@ -182,6 +184,15 @@ def _ports(parts: Sequence[Value], told: Callable[[str], str]) -> Iterator[tuple
             if found := _PORT.fullmatch(text):
                 first, last, within = int(found[1]), int(found[2] or found[1]), int(found[3])
                 yield from ((port, within + port - first) for port in range(first, min(last, first + _RANGE) + 1))
+
+
+def _aliases(parts: Sequence[Value], told: Callable[[str], str]) -> Iterator[str]:
+    """Its container's name and host's name, and those that it has in a network."""
+    yield from (told(_scalar(key, parts)) for key in ("container_name", "hostname"))
+    for value in _all("networks", parts):
+        for network in value.items.values():
+            if "aliases" in network.items:
+                yield from (told(one.text) for one in network.items["aliases"].values)
 
 
 def _mounts(parts: Sequence[Value], told: Callable[[str], str]) -> Iterator[tuple[Path, str]]:
