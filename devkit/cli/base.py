@@ -97,6 +97,7 @@ PROJECT = {
     "celery": flag("celery", "-A", "--app", metavar="MODULE:ATTR"),
     "python": flag("python", "--python", metavar="FILE"),
     "env_file": flag("env_file", "--env-file", metavar="FILE", multiple=True),
+    "env_from": flag("env_from", "--env-from", metavar="SOURCE"),
     "broker": flag("broker", "--broker", metavar="URL"),
     "result_backend": flag("result_backend", "--result-backend", metavar="URL"),
 }

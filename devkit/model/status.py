@@ -52,6 +52,7 @@ class StartedWith:
     pool: str = ""
     concurrency: int | None = None
     celery_paths: tuple[str, ...] = ()
+    env_from: str = ""
 
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> "StartedWith":
@@ -64,7 +65,7 @@ class StartedWith:
             *found.env_files,
             *([found.api_folder] if found.api else []),
         ]
-        texts = [found.celery, found.api, found.api_folder, found.queues, found.pool, *paths]
+        texts = [found.celery, found.api, found.api_folder, found.env_from, found.queues, found.pool, *paths]
         if not all(isinstance(text, str) and text.isprintable() for text in texts):
             raise ValueError("what it was started with is no text")
         if not all(map(os.path.isabs, paths)) or not isinstance(found.concurrency, int | None):

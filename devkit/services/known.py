@@ -30,8 +30,8 @@ def settings_of(start: Path, flags: Mapping[str, Any], environ: Mapping[str, str
     told = status.started_with if status else None
     if told is None:
         return place
-    running = {"celery": told.celery, "api": told.api, "python": told.python, "env_file": told.env_files}
-    told_ones = {key: value for key, value in running.items() if value}
+    running = {"celery": told.celery, "api": told.api, "python": told.python, "env_from": told.env_from}
+    told_ones = {key: value for key, value in {**running, "env_file": told.env_files}.items() if value}
     settings = load(start, flags, environ, root=place.root, running=told_ones)
     roots = {"celery": (told.celery_folder, *told.celery_paths), "api": (told.api_folder,)}
     found = {key: tuple(map(Path, folders)) for key, folders in roots.items() if settings.sources[key] == RUNNING}

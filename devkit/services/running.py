@@ -10,6 +10,7 @@ from devkit.model.status import ServiceStatus, StackStatus
 from devkit.services.alone import lock_of, someone_elses
 from devkit.services.compose.found import end_composed, find_composed
 from devkit.services.compose.printed import PrintedInContainers
+from devkit.services.stack.containers import stop_left
 from devkit.services.stack.printed import PrintedHere
 from devkit.services.stack.running import StackHere
 from devkit.settings.load import Settings
@@ -85,6 +86,7 @@ def take_down(settings: Settings) -> TakenDown:
     watched = False
     if first := only_one.acquire(settings.root, paths.runtime):
         left = clean_up(paths.data, paths.runtime.name)
+        left += stop_left(paths, settings.environ)
         only_one.release()
     else:
         watched = _stop(settings)

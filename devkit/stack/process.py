@@ -108,6 +108,10 @@ class Process:
             os.close(self._answers)
             self._answers = -1
 
+    def ended(self) -> bool:
+        """Whether its main process is gone."""
+        return self._popen.poll() is not None
+
     def last_words(self) -> str | None:
         """What a process printed that ended and that nobody follows; None while it runs."""
         try:

@@ -58,13 +58,14 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "services": {
         "compose": set(),
         "debug": {"project"},
+        "environment": set(),
         "failures": {"project", "reach"},
         "init": {"project"},
-        "project": {"reach"},
+        "project": {"environment", "reach"},
         "reach": set(),
-        "reload": {"project"},
+        "reload": {"environment", "project"},
         "replay": {"project", "reload"},
-        "stack": {"project", "reload"},
+        "stack": {"environment", "project", "reload"},
     },
     "cli": {
         "debug": {"tasks"},

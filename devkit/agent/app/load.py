@@ -1,17 +1,14 @@
 """Importing the project's app, and what may be wrong with that."""
 
 import importlib
-import importlib.util
-import os
 import sys
-import traceback
 from contextlib import suppress
 from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...model.own import is_own
 from ...model.wire import Trouble
+from .causes import cause
 from .routes import take_routes
 
 if TYPE_CHECKING:
@@ -40,7 +37,7 @@ def import_attribute(module: str, attribute: str) -> Any:
     try:
         return found()
     except BaseException as error:
-        raise Problem("raises", **_own_frames(error)) from error
+        raise _failed(error) from error
 
 
 def load_app(module: str, attribute: str) -> Any:
@@ -57,7 +54,7 @@ def load_app(module: str, attribute: str) -> Any:
         app.loader.import_default_modules()
         app.finalize()
     except BaseException as error:
-        raise Problem("raises", **_own_frames(error)) from error
+        raise _failed(error) from error
     take_routes(app)
     return app
 
@@ -68,9 +65,9 @@ def _import(module: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and (module + ".").startswith(error.name + "."):
             raise Problem("no module", missing=error.name) from error
-        raise Problem("raises", **_own_frames(error)) from error
+        raise _failed(error) from error
     except BaseException as error:
-        raise Problem("raises", **_own_frames(error)) from error
+        raise _failed(error) from error
 
 
 def _app_in(name: str, kind: type) -> Any:
@@ -95,12 +92,6 @@ def _as_celery_finds_it(module: str, attribute: str, app: Any) -> None:
         setattr(sys.modules[module], attribute, app)
 
 
-def _own_frames(error: BaseException) -> Trouble:
-    """The error's traceback, cut to the frames of the project's own code (all of it, where there is none)."""
-    whole = traceback.TracebackException.from_exception(error)
-    others = [frame for frame in whole.stack if os.path.dirname(os.path.dirname(__file__)) not in frame.filename]
-    own = [frame for frame in others if is_own(frame.filename, os.getcwd())]
-    # A syntax error names its file itself; what led there is the import system.
-    whole.stack = traceback.StackSummary.from_list(own or ([] if isinstance(error, SyntaxError) else others))
-    whole.__cause__ = whole.__context__ = None
-    return {"traceback": "".join(whole.format()), "message": f"{type(error).__name__}: {error}"}
+def _failed(error: BaseException) -> Problem:
+    kind, details = cause(error)
+    return Problem(kind, **details)

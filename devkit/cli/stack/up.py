@@ -32,6 +32,7 @@ from devkit.cli.complete import services
 @flag("flower_port", "--flower-port", type=click.IntRange(1, 65535), metavar="PORT")
 @flag("redis_port", "--redis-port", type=click.IntRange(1, 65535), metavar="PORT")
 @flag("rabbitmq_port", "--rabbitmq-port", type=click.IntRange(1, 65535), metavar="PORT")
+@flag("with_services", "--with", metavar="SERVICE", multiple=True)
 @flag("timeout", "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
 @click.option("-d", "--detach", is_flag=True, help="Return once all is ready.")
 @click.option("--docker", is_flag=True, help="Start it in containers, from docker-compose.dev.yml.")

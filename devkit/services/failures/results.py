@@ -4,6 +4,7 @@ records, and what the app's result backend holds. That takes as long as importin
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from devkit.errors import DevkitError, UsageError
 from devkit.model.failure import Failure
@@ -43,6 +44,7 @@ class Asker:
     def __init__(self, settings: Settings) -> None:
         """Raises DevkitError where there is no app."""
         self._target = find_target(settings)
+        self._root = settings.root
         self._timeout = settings.options.timeout
 
     def place(self, folder: str) -> str:
@@ -52,14 +54,14 @@ class Asker:
             zygote_argv(target.python, "worker", ""), cwd=target.app.folder, env=target.environ, talks=True
         )
         try:
-            facts = ask_facts(process, target.app, {}, self._timeout)
+            facts = ask_facts(process, target.app, {}, self._timeout, self._root)
         except DevkitError as error:
             raise target.told(error) from error
         finally:
             process.signal(signal.SIGKILL)
             process.wait()
         if facts["anothers"]:
-            raise problem_error({"problem": "another's", "anothers": facts["anothers"]}, target.app)
+            raise problem_error({"problem": "another's", "anothers": facts["anothers"]}, target.app, self._root)
         return choose(facts["broker"], facts["result_backend"], folder)
 
     def newest(self, task: str, since: float, limit: int, *, allow_pickle: bool, progress: Progress) -> Results:
@@ -90,10 +92,12 @@ class Asker:
         """What `devkit.agent.results.search` tells."""
         app = self._target.app
         argv, doing = ["results", app.module, app.attribute], f"reading the results of {app}"
-        return run_errand(self._target, argv, order, ResultsNews, lambda problem: _in_words(problem, app), doing)
+        return run_errand(
+            self._target, argv, order, ResultsNews, lambda problem: _in_words(problem, app, self._root), doing
+        )
 
 
-def _in_words(problem: Trouble, app: AppRef) -> DevkitError:
+def _in_words(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
     match problem["problem"]:
         case "no result backend":
             return DevkitError(f"{app} has no result backend", mend=["name one: --result-backend URL"])
@@ -114,4 +118,4 @@ def _in_words(problem: Trouble, app: AppRef) -> DevkitError:
                 mend=["show one by its whole id: devkit show ID"],
             )
         case _:
-            return problem_error(problem, app)
+            return problem_error(problem, app, root)

@@ -1,6 +1,7 @@
 """The facts about the project's Celery app, asked of the app itself in a zygote; and in words what is wrong there."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from devkit.errors import AnothersError, DevkitError, UsageError, did_you_mean
 from devkit.model.lines import line
@@ -8,15 +9,16 @@ from devkit.model.text import exit_in_words
 from devkit.model.wire import AppFacts, ServiceOrder, Trouble
 from devkit.services.commands import app_in
 from devkit.services.project.broker import masked, program_name
+from devkit.services.project.mends import MENDS, hidden
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
 
 
-def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float) -> AppFacts:
+def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout_s: float, root: Path) -> AppFacts:
     """What `devkit.agent.app.describe` finds; `process` is a zygote (`devkit.agent.fork.zygote`).
 
-    `environ` are variables that the app is to see besides the process's own. Raises DevkitError when the app cannot
-    be imported or does not answer.
+    `environ` are variables that the app is to see besides the process's own, `root` is the project's folder. Raises
+    DevkitError when the app cannot be imported or does not answer.
     """
     process.say(line(ServiceOrder(describe=app_in(app, environ))))
     answer = process.answer(timeout_s)
@@ -33,12 +35,12 @@ def ask_facts(process: Process, app: AppRef, environ: Mapping[str, str], timeout
             ],
         )
     if "problem" in answer:
-        raise problem_error(answer, app)
+        raise problem_error(answer, app, root)
     return answer["facts"]
 
 
-def problem_error(problem: Trouble, app: AppRef) -> DevkitError:  # noqa: PLR0911 - one for each kind
-    """A `devkit.agent.app.load.Problem` in words."""
+def problem_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:  # noqa: PLR0911 - one for each kind
+    """A `devkit.agent.app.load.Problem` in words; `root` is the project's folder."""
     match problem["problem"]:
         case "no celery" | "no uvicorn" as kind:
             python, package = problem["python"], kind.removeprefix("no ")
@@ -73,10 +75,12 @@ def problem_error(problem: Trouble, app: AppRef) -> DevkitError:  # noqa: PLR091
                 f"importing {app.module} ends the process: it {exit_in_words(problem['code'])}",
                 mend=[f"see where: python -X faulthandler -c 'import {app.module}'"],
             )
+        case kind if kind in MENDS:
+            return MENDS[kind](problem, app, root)
         case _:
             return DevkitError(
-                f"importing {app.module} fails: {problem['message']}",
-                excerpt=problem["traceback"],
+                f"importing {app.module} fails: {hidden(problem['message'])}",
+                excerpt=hidden(problem["traceback"]),
                 mend=["correct the code at the traceback's last line"],
             )
 

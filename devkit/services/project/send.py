@@ -89,4 +89,4 @@ def _in_words(problem: Trouble, task: str, app: AppRef, root: Path) -> DevkitErr
                 mend=["start the stack: devkit up", f"if the task fails: devkit show {problem['task']}"],
             )
         case _:
-            return problem_error(problem, app)
+            return problem_error(problem, app, root)

@@ -9,6 +9,7 @@ from devkit.services.commands import app_in
 from devkit.services.ports import Ports
 from devkit.services.project.apps import api_program
 from devkit.settings.discover import AppRef
+from devkit.settings.evidence.given import Whose
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
 from devkit.stack.ports import holder
@@ -21,7 +22,7 @@ BACKLOG = 2048
 class ApiPlan:
     """What `devkit api` runs: uvicorn, on a socket that is bound once and outlives every generation."""
 
-    name = "api"
+    name: Whose = "api"
     resumes = False
 
     def __init__(self, asked: str | None, host: str) -> None:

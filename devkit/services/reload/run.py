@@ -12,12 +12,14 @@ from devkit.model.loop import Signalled
 from devkit.model.private import make_runtime
 from devkit.model.rdb import DEBUG_FOLDER
 from devkit.model.text import exit_in_words
-from devkit.model.wire import ApiOrder, ServiceOrder, State, WorkerOrder
+from devkit.model.wire import ApiOrder, Server, ServiceOrder, State, WorkerOrder
 from devkit.reload.handover import Handover
 from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
 from devkit.reload.program import Program
 from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
+from devkit.services.environment.started import started
+from devkit.services.environment.surroundings import changes, find_surroundings
 from devkit.services.project.broker import settled
 from devkit.services.project.facts import problem_error
 from devkit.services.project.python import find_python
@@ -27,6 +29,7 @@ from devkit.services.reload.parent import Parent
 from devkit.services.reload.ready import ReadyFile, with_data
 from devkit.services.signals import signals_into
 from devkit.settings.discover import AppRef
+from devkit.settings.evidence.given import Whose
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
 from devkit.settings.paths import Paths
@@ -37,7 +40,7 @@ from devkit.store.sessions import PAUSED, Sessions
 class Plan(Protocol):
     """What is to run: `devkit.services.reload.worker.WorkerPlan` or `devkit.services.reload.api.ApiPlan`."""
 
-    name: str
+    name: Whose
     keep: tuple[int, ...]
     resumes: bool
 
@@ -82,6 +85,8 @@ class _Runner:
         self._learned = paths.preload / f"{plan.name}.json"
         self._sessions = Sessions(os.fspath(paths.sessions))
         self._late: dict[str, str] = {}
+        self._given: Mapping[str, str] = {}
+        self._servers: Sequence[Server] = ()
         self._app: AppRef | None = None
         self._eyes: Eyes | None = None
 
@@ -99,9 +104,11 @@ class _Runner:
             app = order["run"]
             self._app = AppRef(Path(app["cwd"]), app["module"], app["attribute"])
             self._late = settled(app["env"], self._settings.paths.data)
+            self._given, self._servers = order.get("given", {}), order.get("servers", ())
             port = order.get("port", port)
         else:
-            self._app, self._late = self._find_out()
+            self._find_out()
+        assert self._app is not None
         url = self._plan.bind(self._settings, port)
         if url and not self._parent:
             self._voice.notice(f"{self._app} on {url}")
@@ -125,9 +132,13 @@ class _Runner:
         )
         return handover.run()
 
-    def _find_out(self) -> tuple[AppRef, dict[str, str]]:
+    def _find_out(self) -> None:
         """What a parent's order would tell. Raises DevkitError."""
-        return self._plan.find_app(self._settings), given_brokers(self._settings)[0]
+        self._app = self._plan.find_app(self._settings)
+        self._late, running = given_brokers(self._settings)
+        servers = started(self._settings, running)
+        around = find_surroundings(self._settings, self._plan.name, brokers=self._late, started=servers)
+        self._given, self._servers = around.given, around.servers
 
     def _await_order(self, zygote: ZygoteProcess) -> ServiceOrder | None:
         """Pass questions about the app on to the zygote, until the order to run arrives."""
@@ -169,11 +180,12 @@ class _Runner:
         assert self._app is not None
         settings, app = self._settings, self._app
         fork = settings.options.fork
+        around = changes(settings, self._given, self._servers)
 
         return Program(
             make_zygote=make_zygote,
-            order=lambda number: self._plan.order(settings, app, self._late, number),
-            problem=lambda problem: problem_error(problem, app),
+            order=lambda number: self._plan.order(settings, app, {**around, **self._late}, number),
+            problem=lambda problem: problem_error(problem, app, settings.root),
             resumes=self._plan.resumes,
             drain_s=self._plan.drain_s(settings.options),
             spawn=sys.platform == "darwin" if fork is None else not fork,
@@ -186,7 +198,7 @@ class _Runner:
             return None
         before, self._settings = self._settings, self._load()
         if self._settings.options != before.options and not self._parent:
-            self._app, self._late = self._find_out()
+            self._find_out()
         if self._settings.options != before.options and self._eyes:
             self._eyes.renew(self._settings)
         return self._program(self._make_zygote), f"{', '.join(changed)} changed"

@@ -9,6 +9,7 @@ from devkit.model.wire import Keeping, WorkerOrder
 from devkit.services.commands import app_in
 from devkit.services.project.apps import celery_app
 from devkit.settings.discover import AppRef
+from devkit.settings.evidence.given import Whose
 from devkit.settings.load import Settings
 from devkit.settings.options import Options
 
@@ -28,7 +29,7 @@ REFUSED = {
 class WorkerPlan:
     """What `devkit worker` runs: celery's worker, with the options that were typed."""
 
-    name = "worker"
+    name: Whose = "worker"
     resumes = True
     keep: tuple[int, ...] = ()
 

@@ -188,7 +188,9 @@ class Replayer:
                 raise UsageError(refused["why"], mend=["save the case, and replay that: --save FILE"])
             raise CannotReplayThis(refused["why"], mend=refused["mend"])
         if "problem" in answer:
-            error = self._target.told(problem_error(answer, self._target.app), answer["problem"])
+            error = self._target.told(
+                problem_error(answer, self._target.app, self._target.root or self._target.app.folder), answer["problem"]
+            )
             raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
         return answer
 

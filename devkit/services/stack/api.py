@@ -33,7 +33,7 @@ def api_service(
         argv=api_argv(project.settings),
         cwd=project.settings.root,
         env=project.own_environ,
-        order=app_order(project, app, port=port.number),
+        order=app_order(project, app, "api", port.number),
         ready=Notice("the API to accept connections"),
         depends_on=depends_on,
         url=f"http://{HOST}:{port.number}",

@@ -2,36 +2,45 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import get_args
 from urllib.parse import urlsplit
 
 from devkit.errors import UsageError, did_you_mean
 from devkit.model.address import USUAL_PORTS
 from devkit.model.status import ServiceStatus, StackStatus
 from devkit.model.wire import AppFacts
+from devkit.services.environment.notes import notes_on
+from devkit.services.environment.started import chosen, started
+from devkit.services.environment.surroundings import Surroundings, find_surroundings
 from devkit.services.ports import Ports
 from devkit.services.project.apps import programs
 from devkit.services.project.broker import Choice, asked_for, is_amqp, masked, settled
 from devkit.services.project.facts import ask_facts
+from devkit.services.project.mends import ServiceDownError
 from devkit.services.project.packages import install_line
 from devkit.services.project.python import find_python
 from devkit.services.project.unreached import note_of
 from devkit.services.stack.api import api_argv, api_service
 from devkit.services.stack.beat import beat_service
 from devkit.services.stack.choice import choose
+from devkit.services.stack.containers import container_services
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
+from devkit.services.stack.first import ask_with_redis, wants_broker
 from devkit.services.stack.flower import flower_argv, flower_service
 from devkit.services.stack.project import StackProject
 from devkit.services.stack.rabbitmq import find_rabbitmq_server, rabbitmq_service
 from devkit.services.stack.redis import redis_service
 from devkit.services.stack.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef
+from devkit.settings.evidence.given import Whose
 from devkit.settings.load import BUILT_IN_SERVICES, Settings
 from devkit.stack import sessions
 from devkit.stack.probes import tcp_answers
+from devkit.stack.process import Process
 from devkit.stack.service import Poll, Service
 
 BROKER_NAMES = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq", "pyamqp": "rabbitmq"}
@@ -94,18 +103,43 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     found = programs(settings)
     celery = found.workers[0].app
     api = next((one.app for one in found.apis if one.kind == "asgi" and not one.factory), None) if "api" in on else None
-    ports, path = Ports(options), settings.environ.get("PATH", "")
-    asked = asked_for(settings)
-    facts = ask_facts(asker, celery, settled(asked.environ(), settings.paths.data), options.timeout)
-    choice = choose(facts, asked, ports.choose, lambda: find_rabbitmq_server(path) is not None)
-    project = StackProject(settings, python, celery, marks, choice.environ())
+    ports = Ports(options)
+    beside = container_services(settings, chosen(settings), ports)
+    early.run_ahead(beside, options.timeout)
+    servers = started(settings, [one.name for one in beside])
+    both: dict[Whose, Surroundings] = {
+        program: find_surroundings(settings, program, started=servers) for program in get_args(Whose)
+    }
+    project = StackProject(settings, python, celery, marks, {}, both)
+    facts, choice = _ask(project, asker, ports, early)
+    project = project.with_brokers(choice.environ())
 
     notes = [*found.notes, *filter(None, [note_of(settings.root, celery, facts["tasks"])])]
+    notes += notes_on(project.surroundings, settings)
     if "api" in on and not api:
         notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
     notes += _broker_notes(facts, choice)
-    services = _services(project, facts, choice, ports, api, on)
+    services = _services(project, facts, choice, ports, api, on, beside)
     return Stack(project, _with_dependencies(services, wanted), facts, notes, ports, run, api)
+
+
+def _ask(project: StackProject, asker: Process, ports: Ports, early: EarlyProcesses) -> tuple[AppFacts, Choice]:
+    """The app's facts, and the broker and the result backend that follow from them. Raises DevkitError."""
+    settings, around = project.settings, project.surroundings["worker"]
+    asked, path = asked_for(settings), settings.environ.get("PATH", "")
+
+    def ask(given: Mapping[str, str]) -> AppFacts:
+        changed = around.with_brokers(given).changes(settings)
+        environ = {**changed, **settled(given, settings.paths.data)}
+        return ask_facts(asker, project.celery, environ, settings.options.timeout, settings.root)
+
+    try:
+        facts = ask(asked.environ())
+    except ServiceDownError as error:
+        if asked.broker or not wants_broker(error, around):
+            raise
+        return ask_with_redis(ask, error, asked, project, ports, early)
+    return facts, choose(facts, asked, ports.choose, lambda: find_rabbitmq_server(path) is not None)
 
 
 def _broker_notes(facts: AppFacts, choice: Choice) -> list[str]:
@@ -124,18 +158,24 @@ def _broker_notes(facts: AppFacts, choice: Choice) -> list[str]:
 
 
 def _services(
-    project: StackProject, facts: AppFacts, choice: Choice, ports: Ports, api: AppRef | None, on: set[str]
+    project: StackProject,
+    facts: AppFacts,
+    choice: Choice,
+    ports: Ports,
+    api: AppRef | None,
+    on: set[str],
+    beside: Sequence[Service],
 ) -> list[Service]:
     """All services that the project can have: the broker first, which the others depend on."""
     broker = choice.broker or facts["broker"]
-    services = (
-        [redis_service(project, choice.embedded_port, choice.why, choice.strangers)] if choice.embedded_port else []
-    )
+    services = [*beside]
+    if choice.embedded_port:
+        services.append(redis_service(project, choice.embedded_port, choice.why, choice.strangers))
     if choice.rabbitmq_port:
-        name = _broker_name(project, broker, alone=not services)
+        name = _broker_name(project, broker, alone=not choice.embedded_port)
         services.append(rabbitmq_service(project, name, broker, choice.rabbitmq_port, choice.no_redis))
     elif not choice.why:
-        services.append(_own_broker(project, broker, alone=not services))
+        services.append(_own_broker(project, broker, alone=not choice.embedded_port))
     after = tuple(service.name for service in services)
     if api:
         services.append(api_service(project, api, ports.choose("api"), after, installed=facts["uvicorn"]))

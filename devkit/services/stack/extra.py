@@ -20,7 +20,7 @@ def extra_service(project: StackProject, extra: ExtraService, known: Sequence[st
     folder = project.settings.root / (extra.cwd or "")
     if not folder.is_dir():
         raise UsageError(f"{where}: there is no folder {folder}", mend=["correct its cwd"])
-    env = {**project.environ, **project.late, **extra.env}
+    env = {**project.environ, **project.found_late, **extra.env}
     shell = isinstance(extra.command, str)
     return Service(
         name=extra.name,

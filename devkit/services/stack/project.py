@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from devkit.model.lines import line
 from devkit.model.status import StartedWith
 from devkit.model.wire import LaunchOrder, ServiceOrder
 from devkit.services.commands import app_in, with_paths
+from devkit.services.environment.surroundings import Surroundings
 from devkit.settings.discover import AppRef
+from devkit.settings.evidence.given import Whose
 from devkit.settings.load import Settings
 
 
@@ -18,7 +20,7 @@ class StackProject:
     """What the services of one project have in common.
 
     `marks` are the variables by which this stack's processes are known; `late` is what is known only once the broker
-    is: its address and the result backend's.
+    is: its address and the result backend's. `surroundings` are those of the two kinds of program.
     """
 
     settings: Settings
@@ -26,11 +28,24 @@ class StackProject:
     celery: AppRef
     marks: Mapping[str, str]
     late: Mapping[str, str]
+    surroundings: Mapping[Whose, Surroundings] = field(
+        default_factory=lambda: {"worker": Surroundings(), "api": Surroundings()}
+    )
+
+    def with_brokers(self, late: Mapping[str, str]) -> "StackProject":
+        """The same, once the broker and the result backend are known."""
+        around = {program: one.with_brokers(late) for program, one in self.surroundings.items()}
+        return replace(self, late=late, surroundings=around)
 
     @property
     def environ(self) -> Mapping[str, str]:
         """What every service gets from the start."""
         return {**self.settings.environ, **self.marks}
+
+    @property
+    def found_late(self) -> dict[str, str]:
+        """What a process that is no command of devkit's own gets once the broker is known."""
+        return {**self.surroundings["worker"].changes(self.settings), **self.late}
 
     @property
     def own_environ(self) -> Mapping[str, str]:
@@ -54,6 +69,7 @@ class StackProject:
             api=str(api or ""),
             api_folder=str(api.folder) if api else "",
             env_files=tuple(map(str, settings.env_files)),
+            env_from=settings.options.env_from or "",
             queues=typed.get("queues", ""),
             pool=typed.get("pool", ""),
             concurrency=typed.get("concurrency"),
@@ -68,12 +84,14 @@ class StackProject:
 
 def run_order(project: StackProject, module: str, argv: list[str]) -> bytes:
     """The line that tells a process started early to become `python -m MODULE ARGV`."""
-    return line(
-        LaunchOrder(module=module, argv=argv, cwd=str(project.folder), env=with_paths(project.celery, project.late))
-    )
+    env = with_paths(project.celery, project.found_late)
+    return line(LaunchOrder(module=module, argv=argv, cwd=str(project.folder), env=env))
 
 
-def app_order(project: StackProject, app: AppRef, port: int | None = None) -> bytes:
-    """The line that tells a `devkit worker` or `devkit api` which app to run, and with which broker."""
-    order: ServiceOrder = {"run": app_in(app, project.late)}
+def app_order(project: StackProject, app: AppRef, program: Whose, port: int | None = None) -> bytes:
+    """The line that tells a `devkit worker` or `devkit api` which app to run, and with which surroundings."""
+    around = project.surroundings[program]
+    order: ServiceOrder = {
+        "run": app_in(app, project.late), "given": dict(around.given), "servers": list(around.servers)
+    }  # fmt: skip
     return line(order if port is None else {**order, "port": port})

@@ -13,6 +13,7 @@ from devkit.model.loop import Signalled
 from devkit.services.alone import only_stack
 from devkit.services.signals import signals_into
 from devkit.services.stack.assemble import Stack, assemble
+from devkit.services.stack.containers import stop_left
 from devkit.services.stack.early import EarlyProcesses
 from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
@@ -47,6 +48,7 @@ def run_stack(settings: Settings, wanted: Sequence[str], make_reporter: MakeRepo
             signal.signal(signum, signal.default_int_handler)
     with ExitStack() as cleanup:
         left = cleanup.enter_context(only_stack(settings))
+        left += stop_left(settings.paths, settings.environ)
         early = EarlyProcesses()
         cleanup.callback(early.close)
         stack = assemble(settings, wanted, early)

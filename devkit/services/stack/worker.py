@@ -24,7 +24,7 @@ def worker_service(project: StackProject, depends_on: tuple[str, ...]) -> Servic
         argv=worker_argv(project.settings),
         cwd=project.settings.root,
         env=project.own_environ,
-        order=app_order(project, project.celery),
+        order=app_order(project, project.celery, "worker"),
         ready=Notice("the worker to consume from its queues"),
         depends_on=depends_on,
         how=f"celery -A {project.celery} worker {' '.join(worker_options(options))}",

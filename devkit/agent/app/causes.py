@@ -1,0 +1,145 @@
+"""Why the project's code fails while it is imported, as far as the exception tells: what is missing, or down."""
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import socket
+import sys
+import traceback
+from typing import Any
+
+from ...model.own import is_own
+from ...model.wire import Trouble
+from .unset import invalid_fields, is_validation, unset_variables
+
+MOST_LINKED = 10
+# What Celery, kombu and redis say where the package of a transport or of a result backend is missing, or too old.
+_TRANSPORT = re.compile(
+    r"No module named '?(?:redis|amqp|librabbitmq|boto3?|pymemcache|pymongo)\b"
+    r"|'NoneType' object has no attribute '(?:Redis|StrictRedis|ConnectionPool|exceptions)'"
+    r"|transport requires|need to install the .* librar|install the .* library to use"
+)
+_UNREACHABLE = re.compile(
+    r"refused|name resolution|not known|nodename nor|translate host|unknown .*host|timed? ?out|unreachable|no route to"
+    r"|can'?t connect|could not connect|cannot connect|connection to server|no brokers ?available",
+    re.IGNORECASE,
+)
+_ADDRESSES = (
+    r"""host name "(?P<host>[\w.-]+)\"""",
+    r"""server (?:at|on|host) ["'](?P<host>[\w.:-]+?)["'](?:[^"']*?\bport (?P<port>\d+))?""",
+    r"""connect(?:ing|ion)? to (?:\w+://)?["']?(?P<host>[A-Za-z0-9_][\w.-]*):(?P<port>\d+)""",
+    r"""(?<![\w.])(?P<host>[A-Za-z_][\w.-]*|\d+\.\d+\.\d+\.\d+):(?P<port>\d{2,5})\b""",
+)
+
+
+def cause(error: BaseException) -> "tuple[str, Trouble]":
+    """The kind of problem (`devkit.services.project.facts` has the words), and the details of it."""
+    chain = _chain(error)
+    frame = _failing(chain)
+    details = _shown(error)
+    if frame:
+        details["file"], details["line"] = frame.filename, frame.lineno or 0
+    details["python"] = sys.executable
+    if _TRANSPORT.search(details["message"]) or any(_TRANSPORT.search(_text(one)) for one in chain):
+        return "transport", details
+    if names := unset_variables(chain, frame):
+        return "variable", {**details, "variables": names}
+    missing = next((one for one in chain if isinstance(one, ImportError)), None)
+    if missing is not None and (package := _package(missing)):
+        return "package", {**details, **package}
+    if not isinstance(error, (ImportError, SyntaxError)) and (place := _unreachable(chain)):
+        return "service", {**details, "host": place[0], "port": place[1]}
+    return "raises", details
+
+
+def _chain(error: BaseException) -> "list[BaseException]":
+    """The exception, and those that led to it."""
+    found: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in found and len(found) < MOST_LINKED:
+        found.append(one)
+        one = one.__cause__ or one.__context__
+    return found
+
+
+def _failing(chain: "list[BaseException]") -> "traceback.FrameSummary | None":
+    """The innermost frame of the project's own code."""
+    for one in chain:
+        for frame in reversed(traceback.extract_tb(one.__traceback__)):
+            if is_own(frame.filename, os.getcwd()):
+                return frame
+    return None
+
+
+def _shown(error: BaseException) -> Trouble:
+    """The error's traceback, cut to the frames of the project's own code (all of it, where there is none)."""
+    whole = traceback.TracebackException.from_exception(error)
+    others = [frame for frame in whole.stack if os.path.dirname(os.path.dirname(__file__)) not in frame.filename]
+    own = [frame for frame in others if is_own(frame.filename, os.getcwd())]
+    # A syntax error names its file itself; what led there is the import system.
+    whole.stack = traceback.StackSummary.from_list(own or ([] if isinstance(error, SyntaxError) else others))
+    whole.__cause__ = whole.__context__ = None
+    message = f"{type(error).__name__}: {_text(error)}"
+    if is_validation(error):  # whose own words hold the values of all other fields, passwords included
+        message = f"{type(error).__name__}: {invalid_fields(error)}"
+        lines = ["Traceback (most recent call last):\n", *whole.stack.format(), f"{message}\n"]
+        return {"traceback": "".join(lines), "message": message}
+    return {"traceback": "".join(whole.format()), "message": message}
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failed:
+        return f"<its message cannot be had: {type(failed).__name__}>"
+
+
+def _package(error: ImportError) -> "Trouble | None":
+    """What is not installed, or in a version without what is imported; None for the project's own modules."""
+    name = error.name or ""
+    top = name.partition(".")[0]
+    if not top or top in sys.stdlib_module_names:
+        return None
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        spec = None
+    if spec is None:
+        return {"missing": name}
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())]
+    if any(place and place != "namespace" and is_own(os.path.join(place, ""), os.getcwd()) for place in places):
+        return None
+    try:
+        distribution = importlib.metadata.packages_distributions()[top][0]
+        return {"missing": name, "what": f"{distribution} {importlib.metadata.version(distribution)}"}
+    except Exception:
+        return {"missing": name, "what": top}
+
+
+def _unreachable(chain: "list[BaseException]") -> "tuple[str, int] | None":
+    """The address that could not be reached, its host empty where nothing tells it; None if that is not the cause."""
+    network = any(isinstance(one, (ConnectionError, socket.gaierror, TimeoutError)) for one in chain)
+    if not network and not any(_UNREACHABLE.search(_text(one)) for one in chain):
+        return None
+    for one in chain:
+        for pattern in _ADDRESSES:
+            if found := re.search(pattern, _text(one), re.IGNORECASE):
+                groups = found.groupdict()
+                return groups["host"], int(groups.get("port") or 0) or _connecting(chain)[1]
+    return _connecting(chain)
+
+
+def _connecting(chain: "list[BaseException]") -> "tuple[str, int]":
+    """The address in the variables of the innermost function that connects to one."""
+    for one in reversed(chain):
+        frames = [frame for frame, _ in traceback.walk_tb(one.__traceback__)]
+        for frame in reversed(frames):
+            names: dict[str, Any] = {**frame.f_locals}
+            host, port = names.get("host"), names.get("port")
+            for pair in (names.get("address"), names.get("sa")):
+                if type(pair) is tuple and len(pair) >= 2:
+                    host, port = pair[:2]
+            if type(host) is str and type(port) is int:
+                return host, port
+    return "", 0

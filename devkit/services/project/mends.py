@@ -1,0 +1,189 @@
+"""What to do where the project's code fails while it is imported: in the words of `devkit.agent.app.causes`."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from devkit.errors import DevkitError, UsageError
+from devkit.model.wire import Trouble
+from devkit.services.environment.kinds import kind_of
+from devkit.services.environment.notes import shown
+from devkit.services.project.install import install_line
+from devkit.settings.discover import AppRef
+from devkit.settings.evidence.compose import ComposeService, compose_services
+from devkit.settings.evidence.where_set import Place, by_file, places
+
+MOST_PLACES = 6
+MOST_FILES = 2
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s/]+@")
+
+
+class ServiceDownError(DevkitError):
+    """The code connects to a server while it is imported, and nothing answers there; the host is empty and the port 0
+    where they are not known."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        looked: Sequence[str] = (),
+        excerpt: str = "",
+        mend: Sequence[str] = (),
+        host: str = "",
+        port: int = 0,
+    ) -> None:
+        super().__init__(what, looked=looked, excerpt=excerpt, mend=mend)
+        self.host = host
+        self.port = port
+
+
+def hidden(text: str) -> str:
+    """The text without the passwords of URLs."""
+    return _PASSWORD.sub(r"\1***@", text)
+
+
+def variable_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
+    """An environment variable that is not set: where the project has a value for it, and how to take that."""
+    names = problem["variables"]
+    found = places(root, names)
+    several = len(names) > 1
+    mend = [*_from_files(found, root, len(names)), f"set {'them' if several else 'it'} in .env: {names[0]}=…"]
+    return DevkitError(
+        f"{_where(problem, app, root)} wants the environment variable{'s'[:several]} {', '.join(names)},"
+        f" which {'are' if several else 'is'} not set",
+        looked=_looked(found, root) or ["compose files, env files and Dockerfiles of the project: none sets it"],
+        excerpt=hidden(problem["traceback"]),
+        mend=mend,
+    )
+
+
+def _looked(found: Sequence[Place], root: Path) -> list[str]:
+    lines = [
+        f"{one.name} has a value in {shown(one.file, root)}:{one.line}"
+        + (f" (service {one.service})" if one.service else "")
+        for one in found
+    ]
+    more = len(lines) - MOST_PLACES
+    return [*lines[:MOST_PLACES], *([f"and in {more} other places"] if more > 0 else [])]
+
+
+def _from_files(found: Sequence[Place], root: Path, count: int) -> list[str]:
+    """The commands that take the values from there; what has all of them comes first."""
+    files = by_file([one for one in found if one.kind in ("env file", "example")])
+    best = sorted(files, key=lambda file: -len(files[file]))[:MOST_FILES]
+    lines = [f"devkit up --env-file {shown(file, root)}" for file in best]
+    services: dict[str, int] = {}
+    for one in found:
+        if one.kind == "compose":
+            services[one.service] = services.get(one.service, 0) + 1
+    if services:
+        lines.append(f"devkit up --env-from compose:{max(services, key=lambda name: min(services[name], count))}")
+    return lines
+
+
+def package_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
+    """A package that is not there, or too old or new for what is imported from it."""
+    python = problem["python"]
+    missing, version = problem["missing"], problem.get("what", "")
+    top = missing.partition(".")[0]
+    own = _own_module(app.folder, root, top)
+    if own and not version:
+        return DevkitError(
+            f"{_where(problem, app, root)}: {hidden(problem['message'])}",
+            looked=[f"{shown(own, root)} is there, but not on the path of imports: {app.folder} is"],
+            excerpt=hidden(problem["traceback"]),
+            mend=[f"set PYTHONPATH={shown(own.parent, root)} in .env, or as the project's own start line does"],
+        )
+    what = f"{python} has {version}, which does not fit: {problem['message']}" if version else f"{python} has no {top}"
+    install = install_line(root, app.folder, python)
+    return UsageError(
+        f"{what}, and {_where(problem, app, root)} imports it" if not version else hidden(what),
+        excerpt=hidden(problem["traceback"]),
+        mend=[
+            *([f"install what the project asks for: {install}"] if install else []),
+            *([f"{python} -m pip install {top}"] if not (version or install) else []),
+            *(
+                f"or use the environment in {name}: DEVKIT_PYTHON={name}/bin/python"
+                for name in _environments(root, python)
+            ),
+            'or name the project\'s interpreter: python = "..." ([tool.devkit]), or DEVKIT_PYTHON',
+        ],
+    )
+
+
+def transport_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
+    """Celery cannot speak to the broker or the result backend: its package is not there, or too old."""
+    python = problem["python"]
+    name = next(
+        (one for one in ("redis", "amqp", "sqs", "mongodb", "memcache") if one in problem["message"].lower()), "redis"
+    )
+    install = install_line(root, app.folder, python)
+    return UsageError(
+        f"{python} cannot speak to the broker or result backend: {hidden(problem['message'])}",
+        excerpt=hidden(problem["traceback"]),
+        mend=[
+            f"{python} -m pip install --upgrade 'celery[{name}]'",
+            *([f"or install what the project asks for: {install}"] if install else []),
+        ],
+    )
+
+
+def service_error(problem: Trouble, app: AppRef, root: Path) -> ServiceDownError:
+    """A server that does not answer: which one it is in the compose file, and how to start it."""
+    host, port = problem["host"], problem["port"]
+    service = _service(host, port, compose_services(root))
+    address = f"{host}:{port}" if port else host
+    kind = kind_of(service) if service else None
+    what = f"{_where(problem, app, root)} connects to {kind.title + ' at ' if kind else ''}{address or 'a server'}"
+    mend = []
+    if service:
+        mend.append(f"devkit up --with {service.name} starts just that one, --with all every one")
+    mend.append("start it, or name another address in .env")
+    return ServiceDownError(
+        f"{what} while it is imported, and nothing answers there: {hidden(problem['message'])}",
+        looked=[f"it is the compose service {service.name} ({shown(service.file, root)}:{service.line})"]
+        if service
+        else [],
+        excerpt=hidden(problem["traceback"]),
+        mend=mend,
+        host=host,
+        port=port,
+    )
+
+
+def _service(host: str, port: int, services: Sequence[ComposeService]) -> ComposeService | None:
+    """The one of that name; or which is published at that port of this machine."""
+    for one in services:
+        if host in one.names or (host in ("localhost", "127.0.0.1", "::1") and port in [pair[0] for pair in one.ports]):
+            return one
+    return None
+
+
+def _where(problem: Trouble, app: AppRef, root: Path) -> str:
+    """The line of the project's code, where that is known."""
+    file = problem.get("file")
+    return f"{shown(Path(file), root)}:{problem['line']}" if file else f"importing {app.module}"
+
+
+def _own_module(folder: Path, root: Path, name: str) -> Path | None:
+    """The project's own module or package of that name, which lies elsewhere."""
+    for place in dict.fromkeys((root, *root.glob("*/"), folder, *folder.parents[:2])):
+        for path in (place / name, place / f"{name}.py"):
+            if path.exists() and place.is_relative_to(root) and place != folder:
+                return path
+    return None
+
+
+def _environments(root: Path, python: str) -> list[str]:
+    """Virtual environments in the project that are not the one in use."""
+    found = [path.parent for path in root.glob("*/pyvenv.cfg") if (path.parent / "bin" / "python").exists()]
+    return [one.name for one in found if not python.startswith(f"{one}/")]
+
+
+# By the kinds of `devkit.agent.app.causes`.
+MENDS: Mapping[str, Callable[[Trouble, AppRef, Path], DevkitError]] = {
+    "variable": variable_error,
+    "package": package_error,
+    "transport": transport_error,
+    "service": service_error,
+}
