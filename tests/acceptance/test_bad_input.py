@@ -81,7 +81,8 @@ look_up()
 def test_an_app_that_raises_on_import_shows_the_projects_own_frames(empty: Project, detach: bool) -> None:
     empty.write({"tasks.py": RAISES_IN_A_LIBRARY})
     done = empty.devkit("up", "worker", *["-d"] * detach).expect(1)
-    assert "importing tasks fails: ModuleNotFoundError: No module named 'nowhere'" in done.err
+    assert "has no nowhere, and tasks.py:9 imports it" in done.err
+    assert "ModuleNotFoundError: No module named 'nowhere'" in done.err
     frames = re.findall(r'File "(.*?)", line (\d+), in (\S+)', done.err)
     assert [(Path(file).name, name) for file, _, name in frames] == [("tasks.py", "<module>"), ("tasks.py", "look_up")]
     assert empty.processes() == {}

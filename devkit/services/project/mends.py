@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from devkit.errors import DevkitError, UsageError
+from devkit.errors import DevkitError
 from devkit.model.wire import Trouble
 from devkit.services.environment.kinds import kind_of
 from devkit.services.environment.notes import shown
@@ -96,7 +96,7 @@ def package_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
         )
     what = f"{python} has {version}, which does not fit: {problem['message']}" if version else f"{python} has no {top}"
     install = install_line(root, app.folder, python)
-    return UsageError(
+    return DevkitError(
         f"{what}, and {_where(problem, app, root)} imports it" if not version else hidden(what),
         excerpt=hidden(problem["traceback"]),
         mend=[
@@ -118,7 +118,7 @@ def transport_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
         (one for one in ("redis", "amqp", "sqs", "mongodb", "memcache") if one in problem["message"].lower()), "redis"
     )
     install = install_line(root, app.folder, python)
-    return UsageError(
+    return DevkitError(
         f"{python} cannot speak to the broker or result backend: {hidden(problem['message'])}",
         excerpt=hidden(problem["traceback"]),
         mend=[
