@@ -1,7 +1,9 @@
 """Brokers and result backends, each asked for something real."""
 
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
+from devkit.agent.app import asking
 from devkit.agent.app.asking import (
     OWN_MEMORY,
     amqp_needs,
@@ -141,3 +144,16 @@ def test_queues_that_are_another_thing_in_redis() -> None:
     ]
     assert amqp_needs(app("amqp://", task_queues=queues)) == ["an exchange of type x-delayed-message", "x-max-priority"]
     assert "x-max-priority" in amqp_needs(app("amqp://", task_queue_max_priority=5))
+
+
+# --- time ---
+
+
+def test_a_library_that_catches_errors_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "CONNECT_TIMEOUT_S", 0.01)
+
+    def silence() -> None:
+        with suppress(Exception):  # redis-py takes a TimeoutError for a lost connection, and asks again
+            time.sleep(30)
+
+    assert asking._in_time(silence) == ("no answer in 0.01 s", False)
