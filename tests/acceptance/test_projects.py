@@ -1,5 +1,6 @@
 """Projects of other shapes than the sample app's, and brokers that run already."""
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -7,7 +8,16 @@ import celery
 import psutil
 import pytest
 
-from tests.acceptance.harness import SMALL_APP, Project, environment, fetch, free_port, running_redis, task_through_api
+from tests.acceptance.harness import (
+    REPOSITORY,
+    SMALL_APP,
+    Project,
+    environment,
+    fetch,
+    free_port,
+    running_redis,
+    task_through_api,
+)
 
 TICKING = """
 app.conf.beat_schedule = {"tick": {"task": "tasks.add", "schedule": 0.5, "args": (20, 22)}}
@@ -60,6 +70,14 @@ def test_an_app_in_a_folder_of_its_own(empty: Project) -> None:
     empty.write({"backend/worker.py": app + "@app.task(name='sum')\ndef total(x, y): return add(x, y)\n"})
     empty.up("worker", "-P", "solo")
     assert empty.devkit("run", "sum", "--args", "[1, 2]").expect(0).out == "3\n"
+
+
+def test_projects_among_the_tests_are_none_of_the_projects_own(sample: Project) -> None:
+    """Dozens of apps and of lines that start them, as in devkit's own repository."""
+    shutil.copytree(REPOSITORY / "tests" / "projects", sample.root / "tests" / "projects")
+    sample.up("--no-flower", "-P", "solo")
+    assert list(sample.services()) == ["redis", "api", "worker"]
+    assert sample.devkit("run", "divide", "--args", "[5, 2]").expect(0).out == "2.5\n"
 
 
 def test_an_app_named_by_the_user(empty: Project) -> None:

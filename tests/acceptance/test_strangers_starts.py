@@ -1,0 +1,13 @@
+"""Strangers' projects, played through: those of tests/projects/starts."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.strangers import play
+from tests.plays import Play, plays
+
+
+@pytest.mark.parametrize("one", plays("starts"), ids=lambda one: one.name)
+def test_played_through(one: Play, tmp_path: Path) -> None:
+    play(one, tmp_path)

@@ -1,0 +1,4 @@
+import celery
+
+pipeline = celery.Celery()
+pipeline.config_from_object("celeryconfig")

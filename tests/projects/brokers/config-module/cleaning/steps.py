@@ -1,0 +1,6 @@
+from cleaning import pipeline
+
+
+@pipeline.task
+def trim(text):
+    return text.strip()

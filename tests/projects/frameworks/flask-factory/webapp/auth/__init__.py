@@ -1,0 +1,8 @@
+from flask import Blueprint
+
+auth = Blueprint("auth", __name__)
+
+
+@auth.route("/ping")
+def ping():
+    return "pong"

@@ -1,0 +1,3 @@
+from service.queue import build_queue
+
+queue = build_queue("service")

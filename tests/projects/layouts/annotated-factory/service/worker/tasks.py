@@ -1,0 +1,7 @@
+from service.worker import queue
+
+
+@queue.task
+def invoice(order: dict) -> dict:
+    total = order["net"] + order["vat"]
+    return {"total": total}

@@ -1,0 +1,3 @@
+from app.api.routes import router
+
+__all__ = ["router"]

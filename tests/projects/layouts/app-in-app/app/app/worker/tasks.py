@@ -1,0 +1,6 @@
+from app.worker import celery
+
+
+@celery.task
+def check(number):
+    return {"ok": number > 0}

@@ -1,0 +1,3 @@
+from bakery.lib.queue import TracedCelery
+
+__all__ = ["TracedCelery"]

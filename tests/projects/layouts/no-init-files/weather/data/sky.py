@@ -1,0 +1,1 @@
+SKIES = {"Oslo": "rain", "Rome": "sun"}

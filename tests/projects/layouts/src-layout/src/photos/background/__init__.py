@@ -1,0 +1,3 @@
+from photos.background.application import background
+
+__all__ = ["background"]

@@ -1,0 +1,7 @@
+from photos.background import background
+
+
+@background.task
+def thumbnail(file, size):
+    stem, ending = file.split(".")
+    return f"{stem}-{size}.{ending}"

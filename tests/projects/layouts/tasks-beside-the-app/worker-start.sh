@@ -1,0 +1,3 @@
+#!/bin/sh
+set -e
+exec celery -A gallery.jobs worker -l info -Q celery,publishing

@@ -1,0 +1,1 @@
+WORDS = {"celery": "a vegetable"}

@@ -1,0 +1,1 @@
+DISTANCES = {"mars": 228, "venus": 108}

@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+board = FastAPI()
+
+
+@board.get("/")
+def index():
+    return "chess"

@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+notes = FastAPI()
+
+
+@notes.get("/")
+def index():
+    return "notes"

@@ -1,0 +1,6 @@
+from field.soil import soil
+
+
+@soil.task
+def grow(crop):
+    return crop.upper()

@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+gate = FastAPI()
+
+
+@gate.get("/")
+def index():
+    return "crop"

@@ -1,0 +1,7 @@
+from lighthouse.power import power
+
+
+@power.task
+def blink(times):
+    light = " ".join(["*"] * times)
+    return light

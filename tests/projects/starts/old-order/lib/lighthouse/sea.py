@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+sea = FastAPI()
+
+
+@sea.get("/")
+def index():
+    return "lighthouse"

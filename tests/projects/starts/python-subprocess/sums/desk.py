@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+desk = FastAPI()
+
+
+@desk.get("/")
+def index():
+    return "sums"

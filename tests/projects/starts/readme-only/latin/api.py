@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+service = FastAPI()
+
+
+@service.get("/")
+def index():
+    return "translate"

@@ -1,0 +1,9 @@
+from latin.setup_celery import celery
+
+WORDS = {"tree": "arbor"}
+
+
+@celery.task
+def translate(word):
+    found = WORDS[word]
+    return found

@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+counter = FastAPI()
+
+
+@counter.get("/")
+def index():
+    return "parcels"

@@ -1,0 +1,3 @@
+from celery import Celery
+
+lunar = Celery("moon", broker="redis://localhost", backend="redis://localhost")

@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+
+sky = FastAPI()
+
+
+@sky.get("/")
+def index():
+    return "moon"
