@@ -2,7 +2,7 @@
 
 import pytest
 
-from devkit.settings.discover import find_celery, find_fastapi
+from devkit.settings.discover import find_apis, find_celery
 from tests.plays import FOLDER, PAGE, THEMES, Play, listed, plays, written
 
 EVERY = [play for theme in THEMES for play in plays(theme)]
@@ -36,4 +36,4 @@ def test_none_passes_for_an_app_of_the_repositorys_own() -> None:
     repository = FOLDER.parents[1]
 
     assert find_celery(repository).module.startswith("sample_app.")
-    assert str(find_fastapi(repository)).startswith("sample_app.")
+    assert [str(api.app) for api in find_apis(repository)] == ["sample_app.main:app"]
