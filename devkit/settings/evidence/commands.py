@@ -6,7 +6,6 @@ counts, with all after it, and no wrapper needs to be known; what has to be know
 
 import posixpath
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -28,7 +27,7 @@ _SPEAKS = frozenset([
     "killall", "pgrep", "grep", "egrep", "rg", "ps", "which", "type", "systemctl", "service", "supervisorctl",
     "git", "rm", "cp", "mv", "mkdir", "touch", "cat", "tail", "head", "less", "tee", "ls", "chmod", "chown", "curl",
     "wget", "test", "[", "[[", "sed", "awk", "source", ".", "ln", "tar", "find", "xargs", "alias", "trap", "pytest",
-    "mypy", "ruff", "black", "flake8", "isort", "from", "import", "def", "class", "return",
+    "mypy", "ruff", "black", "flake8", "isort", "from", "import", "def", "class", "return", "rem", "REM", "::",
 ])  # fmt: skip
 _BRINGS = frozenset(("install", "add", "remove", "uninstall", "upgrade", "show"))
 _DOCKER = frozenset(("docker", "docker-compose", "podman", "podman-compose", "nerdctl"))
@@ -118,14 +117,6 @@ def _from(words: Sequence[str], at: int, known: Mapping[str, str], line: int, de
             yield replace(start, line=line, text=_shown(words[at:]), changes=changes)
     elif deep and _is_text(words, at):
         yield from read_text(_after_sign(words[at]), known, line, (), deep - 1)
-
-
-def split(text: str) -> list[str]:
-    """The words of a command that no shell sees."""
-    try:
-        return shlex.split(text)
-    except ValueError:  # a quote that nothing closes
-        return text.split()
 
 
 def _name(word: str) -> str:

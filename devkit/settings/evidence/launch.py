@@ -31,6 +31,11 @@ def _script(_file: Path, text: str) -> Iterator[Piece]:
         yield Piece(text, 1)
 
 
+def _windows_script(_file: Path, text: str) -> Iterator[Piece]:
+    """Of cmd and PowerShell: other signs for paths and for lines that go on, the same programs."""
+    yield Piece(re.sub(r"[\^`]\n", "\\\\\n", text.replace("\\", "/")), 1)
+
+
 # How far each kind of file is to be trusted (the least the most), by its name, or by its ending where the name is none
 # of these; compose files and Dockerfiles come before.
 _NAMES: tuple[tuple[str, int, Reader], ...] = (
@@ -49,6 +54,7 @@ _ENDINGS: Mapping[str, tuple[int, Reader]] = {
     **dict.fromkeys(("conf", "ini", "cfg"), (2, ini.supervisord)),
     "service": (2, ini.systemd),
     **dict.fromkeys(("", "sh", "bash", "zsh"), (3, _script)),
+    **dict.fromkeys(("bat", "cmd", "ps1"), (3, _windows_script)),
     "json": (4, editors.vscode),
     "xml": (4, editors.pycharm),
     "mk": (4, recipes.makefile),

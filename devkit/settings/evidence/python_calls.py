@@ -11,7 +11,10 @@ from devkit.settings.evidence.piece import Piece
 from devkit.settings.evidence.starts import Start, starts
 
 # One of these must be in it.
-_STARTS = (b"subprocess", b"vicorn.run", b"vicorn import", b"worker_main", b".Worker(", b"os.system", b"argv")
+_STARTS = (
+    *(b"subprocess", b"vicorn.run", b"vicorn import", b"worker_main", b".Worker(", b"os.system", b"argv"),
+    *(b'.run("', b".run('", b'.run(f"'),  # Invoke's and Fabric's
+)
 _RUNS_A_TEXT = frozenset(
     ("system", "popen", "run", "call", "Popen", "check_call", "check_output", "create_subprocess_shell", "getoutput")
 )

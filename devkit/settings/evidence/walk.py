@@ -16,7 +16,7 @@ _ASIDE = frozenset(("test", "tests", "doc", "docs", "example", "examples", "benc
 _HIDDEN = frozenset((".vscode", ".run", ".idea", "runConfigurations", ".devcontainer", ".docker"))
 _ENDINGS = frozenset(
     (
-        *("", "bash", "cfg", "conf", "env", "ini", "json", "just", "md", "mk"),
+        *("", "bash", "bat", "cfg", "cmd", "conf", "env", "ini", "json", "just", "md", "mk", "ps1"),
         *("rst", "service", "sh", "toml", "txt", "xml", "yaml", "yml", "zsh"),
     )
 )

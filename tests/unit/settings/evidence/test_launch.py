@@ -50,6 +50,9 @@ def told(root: Path) -> list[str]:
         ("deploy/celery.ini", f"[program:jobs]\ndirectory=%(here)s/..\ncommand = {CELERY}\n", 3, "jobs"),
         ("deploy/jobs.service", f"[Unit]\nAfter=x\n[Service]\nExecStart=/srv/bin/{CELERY} \\\n  -l info\n", 4, "jobs"),
         ("start-worker.sh", f"#!/bin/bash\nset -e\n\nexec {CELERY} \"$@\"\n", 4, ""),
+        ("run.bat", f"@echo off\r\nREM {CELERY}\r\ncall venv\\Scripts\\activate\r\n{CELERY} --pool=solo\r\n", 4, ""),
+        ("run.cmd", f"start \"Jobs\" cmd /k \"venv\\Scripts\\{CELERY}\"\r\n", 1, ""),
+        ("run.ps1", "# It\n.\\venv\\Scripts\\celery.exe -A app.worker `\n  worker\n", 2, ""),
         ("start-worker", f"#!/bin/sh\n{CELERY}\n", 2, ""),
         ("bin/worker", f"{CELERY}\n", 1, ""),
         ("compose/local/celery/worker/start", f"#!/bin/bash\nwatchmedo auto-restart -d . -- {CELERY}\n", 2, ""),
@@ -63,6 +66,7 @@ def told(root: Path) -> list[str]:
         ("manage_all.py", f"import subprocess\nsubprocess.run('{CELERY}', shell=True)\n", 2, ""),
         ("manage_all.py", f"import sys, subprocess\n\nsubprocess.Popen({['python', '-m', *CELERY.split()]})\n", 3, ""),
         ("manage_all.py", f"import sys, subprocess\nCOMMAND = [sys.executable, '-m'] + {CELERY.split()}\n", 2, ""),
+        ("tasks.py", f"from invoke import task\n@task\ndef worker(c):\n    c.run('{CELERY}', pty=True)\n", 4, ""),
         ("manage_all.py", f"import os\nos.system(f'{CELERY} -c {{n}}')\n", 2, ""),
     ],
 )  # fmt: skip
