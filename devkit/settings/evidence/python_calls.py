@@ -12,7 +12,7 @@ from devkit.settings.evidence.starts import Start, starts
 
 # One of these must be in it.
 _STARTS = (
-    *(b"subprocess", b"vicorn.run", b"vicorn import", b"worker_main", b".Worker(", b"os.system", b"argv"),
+    *(b"subprocess", b"vicorn.run", b"vicorn import", b"worker_main(", b".Worker(", b"os.system", b"argv"),
     *(b'.run("', b".run('", b'.run(f"'),  # Invoke's and Fabric's
 )
 _RUNS_A_TEXT = frozenset(
@@ -25,7 +25,7 @@ def may_start(content: bytes) -> bool:
     # Spelled out, as it is asked of thousands of files.
     if b"elery" in content or b"corn" in content or b"manage.py" in content:
         return any(name in content for name in _STARTS)
-    return False
+    return b"worker_main" in content
 
 
 def python_calls(file: Path, content: bytes, *, called: bool = False) -> Iterator[Piece | Start]:

@@ -378,6 +378,7 @@ def test_code_that_starts_itself(project: Write) -> None:
         "b.py": "from uvicorn import Config, Server\nServer(Config('a:app'))\n",
         "c.py": "from celery import Celery\napp = Celery('x')\napp.Worker(concurrency=1).start()\n",
         "d.py": "import celery\ndef main():\n    celery.start(argv=['-A', 'c', 'worker', '-Q', 'q'])\n",
+        "f.py": "from c import app\napp.worker_main(['worker', '-Q', 'q'])\n",
         "e.py": "import uvicorn\nuvicorn.run(make(1), port=1)\nuvicorn.run(settings.app)\nuvicorn.run(f'{x}:app')\n",
     })  # fmt: skip
 
@@ -386,6 +387,7 @@ def test_code_that_starts_itself(project: Write) -> None:
         "api a:app  b.py:2",
         "worker c.py:app  c.py:3",
         "worker c  d.py:3",
+        "worker f.py:app  f.py:2",
     ]
     assert start_lines(root)[0].factory
 
