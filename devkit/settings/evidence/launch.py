@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -90,7 +91,7 @@ def _pieces(root: Path, tree: Tree, contents: Callable[[str], bytes]) -> Iterato
     inside += [(DOCKERFILE, *found) for found in containers.of_dockerfiles(root)]
     yield from inside
     known = Places([pair for _, _, where in inside for pair in where.places.pairs])
-    for name in (*tree.launch, *(file for folder in above(root) for file in _files_in(folder))):
+    for name in (*tree.launch, *_files_above(root)):
         for rank, piece in _told(name):
             yield rank, piece, of_file(Path(name), root, known)
     for name in tree.python:
@@ -99,12 +100,14 @@ def _pieces(root: Path, tree: Tree, contents: Callable[[str], bytes]) -> Iterato
                 yield PYTHON, piece_or_start, of_file(Path(name), root, known)
 
 
-def _files_in(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.path for entry in entries if may_tell(entry.name) and entry.is_file())
-    except OSError:
-        return []
+def _files_above(root: Path) -> Iterator[str]:
+    """Those of the repository that the project is a part of. Where it is in none, other projects' may lie there."""
+    folders = above(root)
+    if not folders or not (folders[-1] / ".git").exists():
+        return
+    for folder in folders:
+        with suppress(OSError), os.scandir(folder) as entries:
+            yield from sorted(entry.path for entry in entries if may_tell(entry.name) and entry.is_file())
 
 
 def _told(file: str) -> Iterator[tuple[int, Piece]]:

@@ -38,44 +38,80 @@ def python_calls(file: Path, content: bytes, *, called: bool = False) -> Iterato
             tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
+    names = _Names(file, tree)
     for node in ast.walk(tree):
         if isinstance(node, (ast.List, ast.Tuple)):
             words = _words(node.elts)
             if len(words) > 1 and any(map(MENTION.search, words)):
                 yield Piece(words, node.lineno)
         elif isinstance(node, ast.Call):
-            yield from _call(node, file, called=called and b"Flask" in content)
+            yield from _call(node, names, called=called and b"Flask" in content)
 
 
-def _call(node: ast.Call, file: Path, *, called: bool) -> Iterator[Piece | Start]:
-    owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+class _Names:
+    """What the names mean by which a module calls its apps."""
+
+    def __init__(self, file: Path, tree: ast.Module) -> None:
+        self.file = file
+        self._imported = {
+            alias.asname or alias.name: f"{node.module}:{alias.name}"
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level
+            for alias in node.names
+        }
+        plain = [node for node in tree.body if isinstance(node, (ast.Expr, ast.Assign))]
+        self._on_import = {id(child) for node in plain for child in ast.walk(node)}
+        self._top = {child.id for node in plain for child in ast.walk(node) if isinstance(child, ast.Name)}
+        self._made = {
+            target.id: node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+
+    def spec(self, app: ast.expr | None, call: ast.Call) -> tuple[str, bool]:
+        """The app that is passed to the call, and whether that is a function which makes it. Empty: nobody can tell.
+
+        The module whose import makes the call, and never ends, is not named where the app comes from another.
+        """
+        if isinstance(app, ast.Name) and app.id not in {*self._top, *self._imported} and app.id in self._made:
+            app = self._made[app.id]  # a function's own
+        if isinstance(app, ast.Call):
+            plain = isinstance(app.func, ast.Name) and not app.args and not app.keywords
+            return (self.spec(app.func, call)[0], True) if plain else ("", False)
+        if not isinstance(app, ast.Name):
+            return _text(app), False
+        own = f"{self.file.name}:{app.id}"
+        return (self._imported.get(app.id, own) if id(call) in self._on_import else own), False
+
+
+def _call(node: ast.Call, names: _Names, *, called: bool) -> Iterator[Piece | Start]:
+    function = node.func
+    owner = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     first = node.args[0] if node.args else next((one.value for one in node.keywords), None)
+    app = names.spec(function.value, node)[0] if isinstance(function, ast.Attribute) and owner.isidentifier() else ""
     if name in ("run", "Config") and (owner == "uvicorn" or (not owner and name == "Config")):
-        yield from _uvicorn(node, file)
+        yield from _uvicorn(node, names)
     elif name in ("worker_main", "start") and isinstance(first, (ast.List, ast.Tuple)):
         words = _words(first.elts)
         for start in starts("celery", words if "worker" in words or name == "start" else ("worker", *words), {}):
-            spec = start.spec or (f"{file.name}:{owner}" if owner.isidentifier() else "")
-            yield replace(start, spec=spec, line=node.lineno, text=_shown(node))
-    elif name in ("worker_main", "Worker") and owner.isidentifier():
-        yield Start("worker", f"{file.name}:{owner}", line=node.lineno, text=_shown(node))
+            yield replace(start, spec=start.spec or app, line=node.lineno, text=_shown(node))
+    elif name in ("worker_main", "Worker") and app:
+        yield Start("worker", app, line=node.lineno, text=_shown(node))
     elif name in _RUNS_A_TEXT and first is not None and (text := _text(first)) and MENTION.search(text):
         yield Piece(text, node.lineno)
-    elif name == "run" and called and owner.isidentifier() and owner not in ("subprocess", "asyncio"):
-        yield Start("api", file.name, server="python", line=node.lineno, text=_shown(node))
+    elif name == "run" and called and app and owner not in ("subprocess", "asyncio"):
+        yield Start("api", names.file.name, server="python", line=node.lineno, text=_shown(node))
 
 
-def _uvicorn(node: ast.Call, file: Path) -> Iterator[Start]:
+def _uvicorn(node: ast.Call, names: _Names) -> Iterator[Start]:
     """`uvicorn.run("app.main:app", …)`, `uvicorn.run(app)`, `uvicorn.run(create_app())`."""
     given = {one.arg: one.value for one in node.keywords}
-    app = node.args[0] if node.args else given.get("app")
-    made = isinstance(app, ast.Call) and not app.args and not app.keywords
-    named = app.func if isinstance(app, ast.Call) and made else app
-    spec = f"{file.name}:{named.id}" if isinstance(named, ast.Name) else _text(named)
-    if spec and ":" in spec and "$" not in spec:
-        factory = given.get("factory")
-        folder = _text(given.get("app_dir"))
+    spec, made = names.spec(node.args[0] if node.args else given.get("app"), node)
+    if ":" in spec and "$" not in spec:
+        factory, folder = given.get("factory"), _text(given.get("app_dir"))
         yield Start(
             "api",
             spec,

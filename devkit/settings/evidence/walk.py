@@ -97,9 +97,11 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def above(root: Path) -> tuple[Path, ...]:
-    """The folders above the project's in its repository, the nearest first: what lies above is somebody else's."""
-    tops = (place for place, folder in enumerate((root, *root.parents)) if (folder / ".git").exists())
-    return tuple(root.parents)[: next(tops, 0)]
+    """The folders above the project's in its repository, the nearest first; where it is in none, the one above it."""
+    if (root / ".git").exists():
+        return ()
+    tops = (place for place, folder in enumerate(root.parents) if (folder / ".git").exists())
+    return tuple(root.parents)[: next(tops, 0) + 1]
 
 
 def read(file: Path | str) -> bytes:

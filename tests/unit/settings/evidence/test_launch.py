@@ -276,7 +276,7 @@ def test_python_files_that_are_started(project: Write) -> None:
     assert told(root) == [
         "api shop:make  main.py:4  .",
         "api wsgi.py  site/wsgi.py:4  site",
-        "worker run.py:app  jobs/run.py:2  jobs",
+        "worker jobs:app  jobs/run.py:2  .",
         "api tool.py:app  tool.py:3  .",
     ]
     assert [one.server for one in start_lines(root)] == ["uvicorn", "python", "", "uvicorn"]
@@ -294,7 +294,7 @@ def test_a_script_that_a_readme_names(project: Write) -> None:
 
 def test_what_lies_above_counts_within_the_repository_only(project: Write) -> None:
     files = {"Makefile": "w:\n\tcelery -A jobs worker\n", "compose.yml": "services: {a: {image: x}}"}
-    root = project({**files, "api/jobs.py": APP, "api/.git/HEAD": "", "repository/.git/HEAD": ""})
+    root = project({**files, "api/jobs.py": APP, "repository/.git/HEAD": ""})
     project({f"repository/{name}": text for name, text in {**files, "jobs/jobs.py": APP}.items()})
 
     assert told(root / "api") == []
@@ -349,6 +349,25 @@ def test_folders_of_a_container_count_for_what_runs_in_it(project: Write) -> Non
 
 
 @pytest.mark.parametrize(
+    ("source", "spec", "factory"),
+    [
+        ("from shop import app\nuvicorn.run(app)", "shop:app", False),
+        ("from shop import app as a\nuvicorn.run(a)", "shop:app", False),
+        ("from shop import app\nif __name__ == '__main__':\n    uvicorn.run(app)", "start.py:app", False),
+        ("from .shop import app\nuvicorn.run(app)", "start.py:app", False),
+        ("app = FastAPI()\nuvicorn.run(app)", "start.py:app", False),
+        ("def main():\n    app = make()\n    uvicorn.run(app)", "start.py:make", True),
+        ("from shop import make\nuvicorn.run(make())", "shop:make", True),
+        ("app = make(1)\nif 1:\n    uvicorn.run(app)", "start.py:app", False),
+    ],
+)
+def test_which_app_code_serves(project: Write, source: str, spec: str, factory: bool) -> None:
+    root = project({"start.py": f"import uvicorn\n{source}\n"})
+
+    assert [(one.spec, one.factory) for one in start_lines(root)] == [(spec, factory)]
+
+
+@pytest.mark.parametrize(
     ("line", "folder"),
     [
         ("celery -A shop.jobs worker", "backend"),
@@ -387,7 +406,7 @@ def test_code_that_starts_itself(project: Write) -> None:
         "api a:app  b.py:2",
         "worker c.py:app  c.py:3",
         "worker c  d.py:3",
-        "worker f.py:app  f.py:2",
+        "worker c:app  f.py:2",
     ]
     assert start_lines(root)[0].factory
 
