@@ -3,12 +3,12 @@ the names of containers made into addresses of this machine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from devkit.model.wire import Server
+from devkit.services.environment.files import inside
 from devkit.services.environment.hosts import mapped, names_in
 from devkit.services.environment.servers import answers, brokers_among, known_here, published, stand_ins
-from devkit.settings.evidence.compose import ComposeService, Variable, compose_services, has_compose_file
+from devkit.settings.evidence.compose import ComposeService, compose_services, has_compose_file
 from devkit.settings.evidence.defaults import with_default
 from devkit.settings.evidence.given import NOTHING, Given, Whose, given, runs_own_code
 from devkit.settings.load import Settings
@@ -18,9 +18,9 @@ from devkit.settings.load import Settings
 class Surroundings:
     """What the project's files tell of the environment of one of its programs.
 
-    `given` are compose's variables, `withheld` those of them that lead to a container which is not here, and that the
-    code has a default for. `servers` are where the compose file's services are here, `services` all of these, `reached`
-    the names of those that answer, `started` of those that the stack has started for itself.
+    `given` are compose's variables, `withheld` those of them that lead to a container which is not here, or to a file
+    in it, and that the code has a default for. `servers` are where the compose file's services are here, `services`
+    all of these, `reached` the names of those that answer, `started` of those that the stack has started for itself.
     """
 
     found: Given = NOTHING
@@ -86,9 +86,12 @@ def find_surroundings(
     places = {place for one in stand_ins(services, brokers) for place in one["ports"].values()}
     reached = frozenset(name for one in here if answers(one, places) for name in one["names"])
     names = [name for one in absent for name in one.names if name not in reached]
-    astray = {name for name, one in found.variables.items() if names_in(name, one.value, names)}
+    files = inside(found.services, services)
+    paths = {name: files.here(one.value) for name, one in found.variables.items()}
+    values = {name: one.value if (path := paths[name]) is None else path for name, one in found.variables.items()}
+    astray = {name for name, value in values.items() if paths[name] is None or names_in(name, value, names)}
     withheld = with_default(settings.root, astray - settings.environ.keys()) if not asked else set()
-    variables = {name: _here(one, found.services) for name, one in found.variables.items() if name not in withheld}
+    variables = {name: value for name, value in values.items() if name not in withheld}
     own = frozenset(name for server in started for name in server["names"])
     return Surroundings(found, variables, sorted(withheld), here, services, reached, own).with_brokers(brokers)
 
@@ -97,12 +100,3 @@ def _absent(services: Sequence[ComposeService]) -> list[ComposeService]:
     """Those whose names lead nowhere from here by themselves."""
     known = known_here(frozenset(one.name for one in services))
     return [one for one in services if one.name not in known]
-
-
-def _here(variable: Variable, services: Sequence[ComposeService]) -> str:
-    """Its value; a path in a folder of this machine that the container sees is one of this machine."""
-    value = variable.value
-    for source, target in (mount for service in services for mount in service.mounts):
-        if value.startswith("/") and f"{value}/".startswith(f"{target.rstrip('/')}/") and len(target) > 1:
-            return str(source / Path(value).relative_to(target))
-    return value

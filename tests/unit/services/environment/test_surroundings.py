@@ -70,8 +70,37 @@ def test_each_program_gets_what_its_own_service_has_and_then_the_others(project:
 
     assert given(find_surroundings(settings(root), "worker")) == {
         **worker, "PLAIN": "worker", "FILES": "/srv/code/files", "ONLY_WEB": "1",
-    } | {"FILES": str(root / "code/files")}  # fmt: skip
+    }  # fmt: skip
     assert given(find_surroundings(settings(root), "api"))["PLAIN"] == "web"
+
+
+@pytest.mark.parametrize(
+    ("value", "here"),
+    [
+        ("/srv/code", "{root}/code"),
+        ("/srv/code/db.sqlite3", "{root}/code/db.sqlite3"),
+        ("sqlite:////srv/code/db.sqlite3", "sqlite:///{root}/code/db.sqlite3"),
+        ("sqlite+aiosqlite:////srv/code/db?mode=rw", "sqlite+aiosqlite:///{root}/code/db?mode=rw"),
+        ("/image/app.cfg", "{root}/app.cfg"),
+        ("/usr", "/usr"),
+        ("/nowhere/in/it", "/nowhere/in/it"),
+        ("redis://elsewhere/0", "redis://elsewhere/0"),
+    ],
+)
+def test_paths_in_the_container_are_those_of_what_it_is_made_of(project: Write, value: str, here: str) -> None:
+    compose = f"services:\n  w: {{build: ., volumes: ['./code:/srv/code'], environment: {{X: '{value}'}}}}\n"
+    root = project(
+        {"compose.yml": compose, "code/a.py": "", "app.cfg": "", "Dockerfile": "FROM python\nCOPY . /image\n"}
+    )
+
+    assert given(find_surroundings(settings(root), "worker")) == {"X": here.format(root=root)}
+
+
+def test_a_default_counts_more_than_a_file_that_only_the_image_has(project: Write) -> None:
+    compose = "services: {w: {build: ., environment: {MEDIA: /vol/media, DATA: /vol/data}}}\n"
+    root = project({"compose.yml": compose, "a.py": "getenv('MEDIA', 'media')"})
+
+    assert given(find_surroundings(settings(root), "worker")) == {"DATA": "/vol/data"}
 
 
 def test_addresses_are_those_of_the_broker_and_of_published_ports(project: Write, closed: int) -> None:
