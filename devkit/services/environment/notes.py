@@ -13,8 +13,13 @@ from devkit.settings.load import Settings
 SHOWN = 3
 
 
-def notes_on(surroundings: Mapping[Whose, Surroundings], settings: Settings) -> list[str]:
-    """Which variables compose gives, which are left out and why, which addresses are others here, what is not here."""
+def notes_on(
+    surroundings: Mapping[Whose, Surroundings], settings: Settings, replaced: Collection[str] = ()
+) -> list[str]:
+    """Which variables compose gives, which are left out and why, which addresses are others here, what is not here.
+
+    `replaced` are the app's own broker and result backend, where others take their places.
+    """
     root, notes = settings.root, []
     around = surroundings["worker"]
     given = {name for one in surroundings.values() for name in one.given if name not in settings.environ}
@@ -36,7 +41,7 @@ def notes_on(surroundings: Mapping[Whose, Surroundings], settings: Settings) -> 
     if changed:
         notes.append(f"addresses of containers made into ones of this machine: {_some(sorted(changed))}")
     by_name = {one.name: one for one in around.services}
-    for name, variables in around.missing(settings).items():
+    for name, variables in around.missing(settings, replaced).items():
         notes.append(missing_note(by_name[name], variables, root))
     return notes
 

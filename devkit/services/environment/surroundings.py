@@ -1,7 +1,7 @@
 """The variables of the project's processes: what compose gives them below `.env` and the real environment, and with
 the names of containers made into addresses of this machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from devkit.model.wire import Server
@@ -46,13 +46,16 @@ class Surroundings:
         """The variables that a process gets besides the settings' own `environ`, or in the place of these."""
         return changes(settings, self.given, self.servers)
 
-    def missing(self, settings: Settings) -> dict[str, list[str]]:
-        """Services of the compose file that variables name and that are nowhere here, each with these variables."""
+    def missing(self, settings: Settings, replaced: Collection[str] = ()) -> dict[str, list[str]]:
+        """Services of the compose file that variables name and that are nowhere here, each with these variables.
+
+        The values `replaced` are addresses in whose place the processes get others, by variables of Celery's own.
+        """
         absent = {name: one for one in _absent(self.services) if not runs_own_code(one) for name in one.names}
         found: dict[str, list[str]] = {}
         for variable, value in _from_files(settings, self.given).items():
             for name in names_in(variable, value, list(absent)):
-                if name not in self.reached:
+                if name not in self.reached and value not in replaced:
                     found.setdefault(absent[name].name, []).append(variable)
         return found
 

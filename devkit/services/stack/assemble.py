@@ -115,7 +115,7 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     project = project.with_brokers(choice.environ())
 
     notes = [*found.notes, *filter(None, [note_of(settings.root, celery, facts["tasks"])])]
-    notes += notes_on(project.surroundings, settings)
+    notes += notes_on(project.surroundings, settings, [one.url for one in choice.replaced])
     if "api" in on and not api:
         notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
     notes += _broker_notes(facts, choice)
