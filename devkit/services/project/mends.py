@@ -10,7 +10,7 @@ from devkit.services.environment.kinds import kind_of
 from devkit.services.environment.notes import shown
 from devkit.services.project.install import install_line
 from devkit.settings.discover import AppRef
-from devkit.settings.evidence.compose import ComposeService, compose_services
+from devkit.settings.evidence.compose import ComposeService, compose_services, read_compose
 from devkit.settings.evidence.where_set import Place, by_file, places
 
 MOST_PLACES = 6
@@ -51,7 +51,10 @@ def variable_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
     return DevkitError(
         f"{_where(problem, app, root)} wants the environment variable{'s'[:several]} {', '.join(names)},"
         f" which {'are' if several else 'is'} not set",
-        looked=_looked(found, root) or ["compose files, env files and Dockerfiles of the project: none sets it"],
+        looked=[
+            *(_looked(found, root) or ["compose files, env files and Dockerfiles of the project: none sets it"]),
+            *read_compose(root.resolve()).notes,
+        ],
         excerpt=hidden(problem["traceback"]),
         mend=mend,
     )

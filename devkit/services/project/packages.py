@@ -1,7 +1,6 @@
 """Which package an environment needs to speak to a broker or a result backend."""
 
 import re
-from urllib.parse import urlsplit
 
 # By the beginning of the URL; for all others Celery has an extra of the same name.
 PACKAGES = {
@@ -21,7 +20,7 @@ OF_DATABASES = ("sqla", "sqlalchemy", "db")
 
 def install_line(python: str, url: str, error: str) -> str:
     """What installs it for this interpreter, by what the error says is not there."""
-    scheme = (urlsplit(url).scheme or url).partition("+")[0]
+    scheme = url.partition(":")[0].partition("+")[0]
     module = found[1] if (found := MODULE.search(error)) else ""
     if scheme in OF_DATABASES and module not in ("", "sqlalchemy"):  # there is a driver for each kind of them
         package = BROUGHT_BY.get(module, module)

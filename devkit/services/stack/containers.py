@@ -33,7 +33,7 @@ LEFT_OUT = (
     *("container_name", "profiles", "restart"),
 )
 STATE = "{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}"
-STOP_S = 8
+STOP_S = 10
 PROBE_S = 0.2
 # Shows what the container prints; stops it when told to, or when standard input ends, as it does when devkit is killed.
 SCRIPT = """\
