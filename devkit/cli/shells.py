@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def _read_at_start(shell: str) -> Path | None:
     """The file that an interactive shell reads; fish reads its completions by themselves."""
     match shell:
         case "bash":
-            return Path.home() / ".bashrc"
+            # A terminal of macOS starts a login shell.
+            return Path.home() / (".bash_profile" if sys.platform == "darwin" else ".bashrc")
         case "zsh":
             return Path(os.environ.get("ZDOTDIR") or Path.home()) / ".zshrc"
     return None

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_each_shell_gets_its_script(empty: Project, shell: str) -> None:
 def test_the_script_is_put_where_the_shell_reads_it_once(small: Project, tmp_path: Path, shell: str) -> None:
     home = tmp_path / "home of mine"
     home.mkdir()
-    start = home / f".{shell}rc"
+    start = home / (".bash_profile" if (shell, sys.platform) == ("bash", "darwin") else f".{shell}rc")
     if shell != "fish":
         start.write_text("export MINE=1")
     env = {"HOME": str(home)}

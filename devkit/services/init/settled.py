@@ -21,7 +21,10 @@ def tables(settings: Settings, found: Found, told: StartedWith | None) -> list[W
     """The first worker and the first API are the project's; each further one has a table of its own."""
     worker, *workers = found.workers
     apis = found.apis if settings.options.with_api else ()
-    first = Written(_without_empty(_first(settings, worker, apis, told)), reasons=_reasons(worker, apis))
+    values = _without_empty(_first(settings, worker, apis, told))
+    # What the file has already stays as it is there, with what is written beside it.
+    new = {key: value for key, value in values.items() if settings.sources[key] != "pyproject.toml"}
+    first = Written(new, reasons=_reasons(worker, apis))
     further = [_worker_table(settings.root, one) for one in workers]
     return [first, *further, *(_api_table(settings.root, one) for one in apis[1:])]
 
@@ -43,16 +46,13 @@ def _first(
 
 def _python(settings: Settings) -> str | None:
     """The interpreter, unless it would be found without being named."""
-    asked = settings.options.python
-    if not asked or settings.sources["python"] == "pyproject.toml":
+    if not settings.options.python:
         return None
-    chosen = find_python(settings.root, asked, settings.environ)
+    chosen = find_python(settings.root, settings.options.python, settings.environ)
     return None if chosen == find_python(settings.root, None, {}) else _from(settings.root, chosen)
 
 
 def _env_files(settings: Settings) -> str | list[str] | None:
-    if settings.sources["env_file"] == "pyproject.toml":
-        return None
     paths = [_from(settings.root, str(file)) for file in settings.env_files]
     return paths if len(paths) != 1 else paths[0]
 

@@ -8,7 +8,7 @@ from devkit.errors import DevkitError, UsageError
 from devkit.services.init.docker import docker_files, write_files
 from devkit.services.init.origin import find_origin
 from devkit.services.init.settled import tables
-from devkit.services.init.table import write_tables
+from devkit.services.init.table import FOUND, write_tables
 from devkit.services.project.apps import programs, running_app
 from devkit.settings.discover.programs import Found
 from devkit.settings.load import RUNNING, Settings
@@ -23,7 +23,8 @@ def write_settings(settings: Settings, *, force: bool) -> Iterator[str]:
     file = settings.root / "pyproject.toml"
     write_tables(file, written, force=force)
     for one in written:
-        yield f"{file}: {one.header} has {', '.join(line for line in one.lines if line[0] != '#')}"
+        told = ", ".join(line for line in one.lines if not line.startswith(FOUND))
+        yield f"{file}: {one.header} has {told or 'what it had'}"
     yield from (f"look at this: {note}" for note in found.notes)
 
 

@@ -52,7 +52,7 @@ def write_tables(file: Path, tables: Sequence[Written], *, force: bool) -> None:
             keys = [key for one in tables for key in one.values if not one.name]
             raise UsageError(
                 f"{file} has a [{TABLE}] already",
-                mend=[f"devkit init --force sets {' and '.join(keys)} in it, and keeps the rest"],
+                mend=[f"devkit init --force sets {' and '.join(keys) or 'what is found'} in it, and keeps the rest"],
             )
         after = before
         for one in tables:

@@ -17,6 +17,14 @@ def settings(root: Path, **flags: object) -> Settings:
     return load(root, flags, {})
 
 
+def known(root: Path) -> Settings:
+    """Those of a file of which devkit reads the first table only."""
+    text = (root / "pyproject.toml").read_text()
+    (root / "first").mkdir()
+    (root / "first" / "pyproject.toml").write_text(text.partition("[tool.devkit.workers")[0])
+    return replace(load(root / "first", {}, {}), root=root)
+
+
 def found(root: Path) -> Found:
     return Found(
         (
@@ -133,3 +141,11 @@ def test_of_djangos_api_nothing_is_written(tmp_path: Path) -> None:
     django = ApiProgram("api", "django", tmp_path)
 
     assert tables(settings(tmp_path), Found((worker,), (django,)), None)[0].values == {"celery": "jobs:app"}
+
+
+def test_what_the_file_has_stays_there_with_its_reasons(tmp_path: Path) -> None:
+    once = written(tmp_path, tables(settings(tmp_path), found(tmp_path), None))
+
+    again = found(tmp_path)
+    asked = replace(again.workers[0], reasons=("app.worker:app was asked for",))
+    assert written(tmp_path, tables(known(tmp_path), replace(again, workers=(asked, *again.workers[1:])), None)) == once
