@@ -38,6 +38,7 @@ def _first(
         "api": f"{api.app}{'()' * api.factory}" if api and api.app else None,
         "python": _python(settings),
         "env_file": _env_files(settings),
+        "env_from": settings.options.env_from,
         "queues": (told.queues if told else "") or worker.queues,
         "pool": (told.pool if told else "") or worker.pool,
         "concurrency": (told.concurrency if told else None) or worker.concurrency,

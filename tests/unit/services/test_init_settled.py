@@ -111,9 +111,11 @@ def test_env_files_are_written_from_the_projects_folder(tmp_path: Path) -> None:
     for name in ("a.env", "b.env"):
         (tmp_path / name).touch()
     one, two = settings(tmp_path, env_file=("a.env",)), settings(tmp_path, env_file=("a.env", "b.env"))
+    other = settings(tmp_path, env_from="compose:worker")
 
     assert tables(one, found(tmp_path), None)[0].values["env_file"] == "a.env"
     assert tables(two, found(tmp_path), None)[0].values["env_file"] == ["a.env", "b.env"]
+    assert tables(other, found(tmp_path), None)[0].values["env_from"] == "compose:worker"
 
 
 def test_without_an_api_none_is_written(tmp_path: Path) -> None:
