@@ -12,7 +12,7 @@ import pytest
 
 from devkit.services.stack.rabbitmq import find_rabbitmq_server
 from tests.acceptance.dialogues import piped
-from tests.acceptance.harness import Done, Project, fetch, free_port, tasks_in_flower, wait_until
+from tests.acceptance.harness import REPOSITORY, Done, Project, fetch, free_port, tasks_in_flower, wait_until
 from tests.acceptance.pins import NEWEST, OLDEST, PINS, Pin
 
 BOOT_S = 90.0
@@ -201,6 +201,12 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Stack(request.param, project)
         project.devkit("down").expect(0)
         project.wait_until_gone()
+
+
+def test_the_table_has_them() -> None:
+    table = (REPOSITORY / "docs" / "versions.md").read_text()
+    pinned = {package for pin in PINS for package in pin.packages if "==" in package and "tornado" not in package}
+    assert [package for package in sorted(pinned) if package.partition("==")[2] not in table] == []
 
 
 def test_all_is_ready_and_answers(stack: Stack) -> None:

@@ -61,9 +61,7 @@ def _be_brief() -> None:
     """What a worker says at each start has been said once; one line a reload is enough."""
     for name in ("celery.apps.worker", "celery.worker.consumer.connection"):
         logging.getLogger(name).addFilter(lambda record: record.levelno > logging.INFO)
-    from celery.exceptions import SecurityWarning
-
-    warnings.filterwarnings("ignore", category=SecurityWarning)
+    warnings.filterwarnings("ignore", module=r"celery\.platforms")  # it should not run as root
 
 
 def _handover_step(generation: ThisGeneration, debugging: "Debugging") -> type:

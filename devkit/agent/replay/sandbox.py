@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import celery
 from celery.app.amqp import AMQP
 from celery.app.control import Control, Inspect
 from celery.app.task import Task
@@ -49,7 +50,8 @@ class Sandbox:
         send = self._sends if self._live else self._lists
         self._replace(AMQP, "send_task_message", property(lambda amqp: send(amqp, sender)))
         # It is to run again even if it has succeeded since.
-        self._configure("worker_deduplicate_successful_tasks", False)
+        if celery.VERSION >= (5, 1):
+            self._configure("worker_deduplicate_successful_tasks", False)
         self._watch_backend()
         if not self._live:
             self._configure("task_always_eager", False)  # as if it were sent
@@ -157,7 +159,7 @@ class Sandbox:
     def _watch_backend(self) -> None:
         """See to the results backend, now or once it is there."""
         app, make = self._app, self._app._get_backend
-        opened = bool(getattr(app._local, "backend", None) or getattr(app, "_backend_cache", None))
+        opened = bool(getattr(getattr(app, "_local", None), "backend", None) or getattr(app, "_backend_cache", None))
         if opened or self._live or not str(app.conf.result_backend).startswith(SLOW):
             self._guard(type(app.backend))
             return

@@ -1,6 +1,7 @@
 """Assembles a project's stack from its settings: what is to run, and in which environment."""
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -44,6 +45,7 @@ from devkit.stack.process import Process
 from devkit.stack.service import Poll, Service
 
 BROKER_NAMES = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq", "pyamqp": "rabbitmq"}
+TESTED_CELERY = (5, 1)  # by tests/acceptance/test_pins.py, on
 
 
 @dataclass
@@ -118,7 +120,7 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     notes += notes_on(project.surroundings, settings, [one.url for one in choice.replaced])
     if "api" in on and not api:
         notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
-    notes += _broker_notes(facts, choice)
+    notes += _notes(facts, choice)
     services = _services(project, facts, choice, ports, api, on, beside)
     return Stack(project, _with_dependencies(services, wanted), facts, notes, ports, run, api)
 
@@ -142,9 +144,12 @@ def _ask(project: StackProject, asker: Process, ports: Ports, early: EarlyProces
     return facts, choose(facts, asked, ports.choose, lambda: find_rabbitmq_server(path) is not None)
 
 
-def _broker_notes(facts: AppFacts, choice: Choice) -> list[str]:
+def _notes(facts: AppFacts, choice: Choice) -> list[str]:
     """What a user of the app may not expect."""
     notes = []
+    version = re.match(r"(\d+)\.(\d+)", facts["celery"])
+    if version and tuple(map(int, version.groups())) < TESTED_CELERY:
+        notes.append(f"Celery {facts['celery']} is older than 5.1, the oldest one that devkit is tested with")
     for one in choice.replaced:
         if one.is_redis or (choice.no_redis and is_amqp(one.url)):
             continue  # something of the same kind is in the table

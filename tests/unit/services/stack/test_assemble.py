@@ -190,6 +190,14 @@ def test_a_project_without_an_api_is_told_so(up: Up, tmp_path: Path) -> None:
         up("api")
 
 
+@pytest.mark.parametrize(
+    ("celery", "is_told"), [("4.4.7", True), ("5.0.5", True), ("5.1.0", False), ("5.10.0rc1", False)]
+)
+def test_a_celery_that_nobody_has_tested_is_told(up: Up, celery: str, is_told: bool) -> None:
+    told = f"Celery {celery} is older than 5.1, the oldest one that devkit is tested with"
+    assert (told in up(facts={"celery": celery}).notes) is is_told
+
+
 def test_an_unknown_name(up: Up) -> None:
     with pytest.raises(UsageError) as caught:
         up("wroker")
