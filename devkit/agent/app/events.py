@@ -30,6 +30,7 @@ class TaskEvents:
         self._open = ExitStack()
         self._connection: Any = None
         self._again = 0.0
+        self._news = False
 
     def __enter__(self) -> "TaskEvents":
         self._listen()
@@ -42,14 +43,17 @@ class TaskEvents:
         self._close()
 
     def wait(self, seconds: float) -> None:
-        """Take what comes within that time; returns early when something has come."""
+        """Take what comes within that time; returns early when something of the task has come."""
         if self._connection is None and time.monotonic() > self._again:
             self._listen()
         if self._connection is None:
             time.sleep(seconds)
             return
+        until, self._news = time.monotonic() + seconds, False
         try:
-            self._connection.drain_events(timeout=seconds)
+            # All workers' events come; reading one of them must not take as long as asking for the result.
+            while not self._news and (left := until - time.monotonic()) > 0:
+                self._connection.drain_events(timeout=left)
         except TimeoutError:
             pass
         except Exception:  # the broker is away
@@ -82,6 +86,7 @@ class TaskEvents:
     def _take(self, event: "dict[str, Any]") -> None:
         if event.get("uuid") != self._task_id:
             return
+        self._news = True
         kind = event.get("type", "")
         if kind == "task-received":
             self.worker, self.started, self.end = str(event.get("hostname", "")), False, None
