@@ -23,7 +23,7 @@ def _running(ctx: click.Context) -> "StackStatus | None":
 
 def services(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Names of services."""
-    from devkit.settings.load import BUILT_IN_SERVICES
+    from devkit.settings.tables import BUILT_IN_SERVICES
 
     status = _running(ctx)
     names = [service.name for service in status.services] if status else BUILT_IN_SERVICES

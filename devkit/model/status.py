@@ -74,6 +74,28 @@ class StartedWith:
 
 
 @dataclass(frozen=True)
+class AppStatus:
+    """One of the Celery apps, MODULE:ATTR imported from its folder and `paths`: its tasks, and its
+    `StackStatus.environ`."""
+
+    celery: str
+    folder: str
+    paths: tuple[str, ...]
+    tasks: tuple[str, ...]
+    environ: dict[str, str]
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> "AppStatus":
+        """Raises TypeError, KeyError or ValueError for what no stack of this version tells."""
+        found = cls(**{**data, "tasks": tuple(data["tasks"]), "paths": tuple(data["paths"])})
+        folders = [found.folder, *found.paths]
+        if not all(map(os.path.isabs, folders)) or not "".join([found.celery, *folders]).isprintable():
+            raise ValueError("an app that is not in a folder")
+        _check(found.tasks, found.environ)
+        return found
+
+
+@dataclass(frozen=True)
 class StackStatus:
     """One project's stack. `environ` holds what the services got beyond the user's environment: only `HANDED_OUT`."""
 
@@ -84,6 +106,7 @@ class StackStatus:
     tasks: tuple[str, ...] = ()
     environ: dict[str, str] = field(default_factory=dict)
     started_with: StartedWith | None = None
+    apps: tuple[AppStatus, ...] = ()
 
     @property
     def all_ready(self) -> bool:
@@ -101,11 +124,10 @@ class StackStatus:
             services = tuple(ServiceStatus(**service) for service in data["services"])
             told = data.get("started_with")
             started_with = None if told is None else StartedWith.from_wire(told)
-            found = cls(**{**data, "services": services, "tasks": tuple(data["tasks"]), "started_with": started_with})
-            unknown = found.environ.keys() - HANDED_OUT
-            printable = all(isinstance(text, str) and text.isprintable() for text in found.environ.values())
-            if unknown or not printable or not all(isinstance(name, str) for name in found.tasks):
-                raise ValueError(f"it hands out {', '.join(sorted(unknown)) or 'what is no text'}")
+            apps = tuple(AppStatus.from_wire(app) for app in data["apps"])
+            tasks = tuple(data["tasks"])
+            found = cls(**{**data, "services": services, "tasks": tasks, "started_with": started_with, "apps": apps})
+            _check(found.tasks, found.environ)
             return found
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DevkitError(
@@ -123,6 +145,14 @@ class StackStatus:
             "uptime_s": self.uptime_s,
             "services": [{key: getattr(service, key) for key in keys} for service in self.services],
         }
+
+
+def _check(tasks: Collection[str], environ: dict[str, str]) -> None:
+    """Raises ValueError for variables that are not handed out, and for what is no text."""
+    unknown = environ.keys() - HANDED_OUT
+    printable = all(isinstance(text, str) and text.isprintable() for text in environ.values())
+    if unknown or not printable or not all(isinstance(name, str) for name in tasks):
+        raise ValueError(f"it hands out {', '.join(sorted(unknown)) or 'what is no text'}")
 
 
 def check_names(names: Collection[str], services: Collection[str]) -> None:

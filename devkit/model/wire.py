@@ -23,12 +23,14 @@ class AppPlace(Where):
 
 # What the app says of itself; of an error None where there is none, and whether it is that something is not installed;
 # why it cannot speak Redis, and what it needs AMQP for, where it may have to be given another broker; what has it speak
-# TLS; the line that has its tasks run where they are called, empty if that is not known.
+# TLS; the line that has its tasks run where they are called, empty if that is not known. `queues` are those that
+# `celery worker` consumes, `routed` the others that its tasks are sent to.
 AppFacts = TypedDict("AppFacts", {
     "celery": str, "python": str, "broker": str, "broker_error": str | None, "broker_missing": bool,
     "result_backend": str | None, "result_backend_error": str | None, "result_backend_missing": bool,
     "redis_lacks": str | None, "amqp_needs": list[str], "tls": list[str], "anothers": dict[str, list[str]],
-    "eager": str | None, "beat": bool, "tasks": list[str], "flower": bool, "uvicorn": bool,
+    "eager": str | None, "beat": bool, "tasks": list[str], "flower": bool, "uvicorn": bool, "queues": list[str],
+    "routed": list[str],
 })  # fmt: skip
 
 # Why something cannot be done: `problem` is which kind, and each kind has some of the others.
@@ -54,21 +56,36 @@ class LaunchOrder(Where):
 # no password.
 Server = TypedDict("Server", {"names": list[str], "ports": dict[str, str], "open": bool})
 
-# To `devkit worker` or `devkit api`, by `devkit up`: tell about the app; run it, on this port, with what compose gives
-# below its own environment, and with these servers where that names them.
+# One worker among others: its queues and concurrency by a start line of the project's; whether it is the first of all;
+# whether it has what is left over of its app's queues, and which of them others have.
+WorkerPart = TypedDict("WorkerPart", {
+    "name": str, "first": bool, "queues": str | None, "concurrency": int | None, "leftovers": bool,
+    "besides": list[str],
+})  # fmt: skip
+
+# To `devkit worker` or `devkit api`, by `devkit up`: tell about the app; run it, as this worker or on this port, with
+# what compose gives below its own environment, and with these servers where that names them.
 ServiceOrder = TypedDict("ServiceOrder", {
-    "describe": AppPlace, "run": AppPlace, "port": int, "given": dict[str, str], "servers": list[Server],
+    "describe": AppPlace, "run": AppPlace, "worker": WorkerPart, "port": int, "given": dict[str, str],
+    "servers": list[Server],
 }, total=False)  # fmt: skip
 
 # Where failures of an app without a Redis are kept; how many at most, of how many days and megabytes.
 Keeping = TypedDict("Keeping", {"folder": str, "limits": list[float]})
 
 
+# The queues of a worker for which nobody has set them: its `own` by a start line of the project's; with `leftovers`
+# also all others that the app names, besides those which another worker has.
+Consume = TypedDict("Consume", {"own": list[str], "leftovers": bool, "besides": list[str]})
+
+
 class WorkerOrder(AppPlace):
-    """A generation of the worker: celery's arguments, the debugger's folder, the project's root."""
+    """A generation of the worker: celery's arguments, the queues if not among these, the debugger's folder, the
+    project's root."""
 
     kind: Literal["worker"]
     argv: list[str]
+    consume: Consume | None
     debug: str
     root: str
     failures: Keeping

@@ -39,24 +39,31 @@ class Ports:
 
     def choose(self, name: str, asked: int | None = None, wish: int | None = None) -> Port:
         """The port for a service: the one asked for, here or by a setting; else the one wished for if it is free, or
-        the first free one from its usual one on.
+        the first free one from its usual one on. A name that is not known is a further API's.
 
         Raises DevkitError when the one asked for is in use, naming who holds it.
         """
         if asked is not None:
             self._asked[name] = asked
             self._taken.add(asked)
-        asked, usual = self._asked[name], USUAL_PORTS[name]
+        asked, usual = self._asked.get(name), USUAL_PORTS.get(name) or self._beside(USUAL_PORTS["api"])
         if asked is None:
             first = wish or usual
             found = self._reservations.next_free(usual, self._taken, first)
             self._taken.add(found)
             return Port(found) if found == first else Port(found, f" (port {first} is taken)")
+        setting = f"{name}_port" if name in USUAL_PORTS else f"port of [tool.devkit.apis.{name}]"
         if list(self._asked.values()).count(asked) > 1:
-            raise UsageError(f"port {asked} is asked for twice", mend=[f"correct {name}_port, or leave it out"])
+            raise UsageError(f"port {asked} is asked for twice", mend=[f"correct {setting}, or leave it out"])
         if not is_free(asked):
             raise DevkitError(
-                f"port {asked}, asked for by {name}_port, is taken by {holder(asked)}",
-                mend=["stop that, or ask for another port", f"leave {name}_port out: devkit takes the next free one"],
+                f"port {asked}, asked for by {setting}, is taken by {holder(asked)}",
+                mend=["stop that, or ask for another port", f"leave {setting} out: devkit takes the next free one"],
             )
         return Port(asked)
+
+    def _beside(self, port: int) -> int:
+        """The first from this one on that this stack has not given to another of its services."""
+        while port in self._taken:
+            port += 1
+        return port

@@ -5,7 +5,6 @@ Order: flag > running stack > environment > `[tool.devkit]` in pyproject.toml > 
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,47 +14,22 @@ from typing import Any, get_args, get_origin, get_type_hints
 from devkit.errors import DevkitError, UsageError, did_you_mean
 from devkit.settings.options import Options, check_of, environment_name, known
 from devkit.settings.paths import Paths, paths_for
+from devkit.settings.tables import (
+    TABLES,
+    ApiTable,
+    ExtraService,
+    WorkerTable,
+    api_table,
+    distinct,
+    extra_service,
+    is_strings,
+    is_text,
+    line_of,
+    worker_table,
+)
 
-
-def _is_strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(part, str) for part in value)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_environment(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(part, (str, int, float)) for part in value.values())
-
-
-# Each key of a service's table: what its value has to fulfil, and an example of one that does.
-SERVICE_KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "command": (
-        lambda value: _is_text(value) or (_is_strings(value) and value != []),
-        'command = "npm run dev"',
-    ),
-    "cwd": (_is_text, 'cwd = "frontend"'),
-    "env": (_is_environment, 'env = { NODE_ENV = "development" }'),
-    "ready": (_is_text, 'ready = "http://127.0.0.1:3000"'),
-    "depends_on": (_is_strings, 'depends_on = ["api"]'),
-}
 DEFAULT = "default"
 RUNNING = "the running stack"
-BUILT_IN_SERVICES = ("redis", "api", "worker", "flower", "beat")
-RESERVED_NAMES = (*BUILT_IN_SERVICES, "devkit")  # which has a log of its own
-
-
-@dataclass(frozen=True)
-class ExtraService:
-    """One `[tool.devkit.services.NAME]` table."""
-
-    name: str
-    command: str | tuple[str, ...]
-    cwd: str | None
-    env: Mapping[str, str]
-    ready: str | None
-    depends_on: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,6 +50,8 @@ class Settings:
     inherited: Mapping[str, str]
     env_files: tuple[Path, ...]
     extra_services: tuple[ExtraService, ...]
+    workers: tuple[WorkerTable, ...]
+    apis: tuple[ApiTable, ...]
     fastapi_entrypoint: str | None
     import_roots: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
@@ -128,9 +104,11 @@ def load(
     document, text = _read_pyproject(root / "pyproject.toml")
     tool = _table(document, "tool")
     table = dict(_table(tool, "tool", "devkit"))
-    services = _table(table, "tool", "devkit", "services")
-    table.pop("services", None)
+    services, workers, apis = (_table(table, "tool", "devkit", kind) for kind in TABLES)
+    for kind in TABLES:
+        table.pop(kind, None)
     _reject_unknown_keys(table, text)
+    distinct(services, workers, apis, text)
 
     types = get_type_hints(Options)
     given = {key: (value, RUNNING) for key, value in (running or {}).items()}
@@ -157,7 +135,9 @@ def load(
         environ=merged,
         inherited=environ,
         env_files=asked,
-        extra_services=tuple(_extra_service(name, value, text) for name, value in services.items()),
+        extra_services=tuple(extra_service(name, value, text) for name, value in services.items()),
+        workers=tuple(worker_table(name, value, text) for name, value in workers.items()),
+        apis=tuple(api_table(name, value, text) for name, value in apis.items()),
         fastapi_entrypoint=_entrypoint(_table(tool, "tool", "fastapi")),
     )
 
@@ -182,7 +162,7 @@ def _value(
     elif environ.get(variable):
         value, source, where = _from_text(environ[variable], types[key], variable), variable, variable
     elif key in table:
-        where = f"pyproject.toml, line {_line_of(text, 'tool', 'devkit', key)}: '{key}'"
+        where = f"pyproject.toml, line {line_of(text, 'tool', 'devkit', key)}: '{key}'"
         value, source = _checked(table[key], types[key], where), "pyproject.toml"
     else:
         return None, DEFAULT
@@ -224,30 +204,10 @@ def _reject_unknown_keys(table: Mapping[str, Any], text: str) -> None:
     for key in table:
         if key not in known():
             raise UsageError(
-                f"pyproject.toml, line {_line_of(text, 'tool', 'devkit', key)}: unknown key '{key}' in [tool.devkit]"
-                + did_you_mean(key, [*known(), "services"]),
-                looked=[f"known keys: {', '.join([*known(), 'services'])}"],
+                f"pyproject.toml, line {line_of(text, 'tool', 'devkit', key)}: unknown key '{key}' in [tool.devkit]"
+                + did_you_mean(key, [*known(), *TABLES]),
+                looked=[f"known keys: {', '.join([*known(), *TABLES])}"],
             )
-
-
-def _line_of(text: str, *path: str) -> int:
-    """The line (from 1) on which the value at `path` begins.
-
-    tomllib keeps no positions; but the shortest beginning of the file that has the value ends where that ends.
-    """
-    lines = text.splitlines()
-    begins = 0
-    for end in range(1, len(lines) + 1):
-        try:
-            found: Any = tomllib.loads("\n".join(lines[:end]))
-        except tomllib.TOMLDecodeError:
-            continue  # in the middle of a value of several lines
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        if found is not None:
-            return begins + 1
-        begins = end
-    return len(lines)
 
 
 def _env_files(root: Path, asked: Sequence[Path]) -> dict[str, str]:
@@ -306,7 +266,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
     kind = _kind(hint)
-    if kind is tuple and (_is_text(value) or _is_strings(value)):
+    if kind is tuple and (is_text(value) or is_strings(value)):
         return (value,) if isinstance(value, str) else tuple(value)
     if kind is float and type(value) is int:
         return float(value)
@@ -317,38 +277,3 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
         }[kind]  # fmt: skip
         raise UsageError(f"{where} has to be {wanted}, not {value!r}")
     return value
-
-
-def _extra_service(name: str, table: Any, text: str) -> ExtraService:
-    path = ("tool", "devkit", "services", name)
-    section = f"[{'.'.join(path)}]"
-
-    def at(*keys: str) -> str:
-        return f"pyproject.toml, line {_line_of(text, *path, *keys)}"
-
-    if name in RESERVED_NAMES:
-        raise UsageError(f"{at()}: '{name}' is one of devkit's own names", mend=["give the service another name"])
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise UsageError(f"{at()}: {section}: a service's name has only letters, digits, '-', '_' and '.'")
-    if not isinstance(table, dict):
-        raise UsageError(f"{at()}: {section} has to be a table with a command")
-    for key, value in table.items():
-        if key not in SERVICE_KEYS:
-            raise UsageError(
-                f"{at(key)}: unknown key '{key}' in {section}" + did_you_mean(key, tuple(SERVICE_KEYS)),
-                looked=[f"known keys: {', '.join(SERVICE_KEYS)}"],
-            )
-        fits, example = SERVICE_KEYS[key]
-        if not fits(value):
-            raise UsageError(f"{at(key)}: '{key}' in {section} cannot be {value!r}", mend=[f"write it like {example}"])
-    if "command" not in table:
-        raise UsageError(f"{at()}: {section} has no command", mend=['add one: command = "npm run dev"'])
-    command = table["command"]
-    return ExtraService(
-        name=name,
-        command=command if isinstance(command, str) else tuple(command),
-        cwd=table.get("cwd"),
-        env={key: str(value) for key, value in table.get("env", {}).items()},
-        ready=table.get("ready"),
-        depends_on=tuple(table.get("depends_on", ())),
-    )

@@ -46,7 +46,9 @@ class Options:
         None, "worker: number of child processes or threads (default: celery's)", POSITIVE
     )
     pool: str | None = _option(None, "worker: pool implementation: prefork, solo, threads, gevent, eventlet")
-    queues: str | None = _option(None, "worker: queues to consume from, comma separated (default: celery's)")
+    queues: str | None = _option(
+        None, "worker: queues to consume from, comma separated (default: all that the app names)"
+    )
     reload: bool = _option(True, "reload the worker and the API when code changes")
     watch: str | None = _option(None, "globs of further files whose change reloads, comma separated")
     poll: bool | None = _option(None, "look for changes at intervals (default: where the file system tells of none)")

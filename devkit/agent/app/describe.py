@@ -17,6 +17,8 @@ def describe(module: str, attribute: str) -> AppFacts:
     app = load_app(module, attribute)
     import celery
 
+    from .queues import declared, routed  # not before the app is known to have a Celery
+
     backend = app.conf.result_backend
     (broker_error, broker_missing), (backend_error, backend_missing) = broker_trouble(app), shared_backend_trouble(app)
     return {
@@ -37,6 +39,8 @@ def describe(module: str, attribute: str) -> AppFacts:
         "tasks": sorted(name for name in app.tasks if not name.startswith("celery.")),
         "flower": importlib.util.find_spec("flower") is not None,
         "uvicorn": importlib.util.find_spec("uvicorn") is not None,
+        "queues": declared(app),
+        "routed": routed(app),
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...model.wire import Trouble
 from .causes import cause
+from .django import take_settings
 from .routes import take_routes
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def load_app(module: str, attribute: str) -> Any:
 
 
 def _import(module: str) -> Any:
+    take_settings(module)
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

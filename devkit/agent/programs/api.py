@@ -31,7 +31,7 @@ HAS_GRACE = GRACE in inspect.signature(uvicorn.Config).parameters  # from 0.22 o
 def run(generation: ThisGeneration, order: ApiOrder) -> None:
     """Import the application afresh and serve it until told to stop."""
     try:
-        import_attribute(order["module"], order["attribute"])
+        application = import_attribute(order["module"], order["attribute"])
         for app in _celery_apps():
             refuse_anothers(app)
     except Problem as problem:
@@ -40,7 +40,7 @@ def run(generation: ThisGeneration, order: ApiOrder) -> None:
         return
     generation.imported()
     grace = {GRACE: order["grace_s"]} if HAS_GRACE else {}
-    config = uvicorn.Config(f"{order['module']}:{order['attribute']}", **grace)
+    config = uvicorn.Config(application, **grace)
     if generation.number > 1:
         _be_brief()
     server = Server(config)

@@ -32,6 +32,7 @@ def run(generation: ThisGeneration, order: WorkerOrder) -> None:
     """Import the app afresh and run the worker until it has been told to stop."""
     sys.argv = ["celery", *order["argv"]]
     celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported
+    from ..app.queues import consumed
     from ..debugger.install import Debugging
     from ..recorder.install import add_recorder
 
@@ -44,6 +45,8 @@ def run(generation: ThisGeneration, order: WorkerOrder) -> None:
         generation.failed(problem)
     if generation.stale():
         return
+    if order["consume"] and (queues := consumed(app, order["consume"])):
+        sys.argv += ["-Q", ",".join(queues)]
     debugging.watch(app, order["root"])
     add_recorder(app, order["root"], **order["failures"])
     generation.imported()

@@ -39,7 +39,9 @@ LEFT = "it was left in the debugger"
 
 
 class _Worker:
-    """What the project's handlers of worker_init may ask the worker for."""
+    """What the project's handlers of worker_init, and Celery's own for Django, may ask the worker for."""
+
+    pool_cls = "celery.concurrency.prefork:TaskPool"
 
     def __init__(self, app: Any, hostname: str) -> None:
         self.app = app

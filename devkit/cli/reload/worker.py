@@ -15,12 +15,15 @@ from devkit.cli.base import Command, Globals, project_options, switch_off
         ("devkit worker --no-reload", "without looking for changes"),
     ],
 )
+@click.option("--name", default="", metavar="NAME", help="Which one, of [tool.devkit.workers.NAME].")
 @switch_off("reload", "--no-reload")
 @click.option("--ready-file", metavar="FILE", help="Is there while the worker consumes; for health checks.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED, metavar="[CELERY WORKER OPTIONS]...")
 @project_options
 @click.pass_obj
-def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str | None, **flags: object) -> int:
+def worker(
+    given: Globals, /, celery_options: tuple[str, ...], name: str, ready_file: str | None, **flags: object
+) -> int:
     """Run a Celery worker; new code is live as soon as it is saved, and no task is lost.
 
     All other options are those of `celery worker`.
@@ -30,7 +33,7 @@ def worker(given: Globals, /, celery_options: tuple[str, ...], ready_file: str |
     from devkit.services.reload.run import run_reloading
     from devkit.services.reload.worker import WorkerPlan
 
-    plan = WorkerPlan(celery_options)
+    plan = WorkerPlan(celery_options, name)
     voice = StderrVoice(debug=given.debug)
     read = given.place if has_parent() else given.settings  # a stack does not ask itself
     return run_reloading(lambda: read(**flags), plan, voice, ready_file=ready_file)

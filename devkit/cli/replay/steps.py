@@ -4,9 +4,9 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from devkit.services.failures.search import Failures, NoSuchFailure
 from devkit.services.project.broker import is_local
 from devkit.services.project.target import Target, find_target
 from devkit.services.replay.replayer import CannotReplay, CannotReplayThis, How, Replayed, Replayer, Saved
+from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class Replaying:
         self._settings = settings
         self._request = request
         self._known = Failures(settings)
+        self._targets = cache(partial(find_target, settings))
+        self._open = ExitStack()
+        self._others: dict[AppRef, Replayer] = {}
         args, kwargs = arguments(request.args_json, request.kwargs_json)
         self._how = How(
             args=args,
@@ -65,7 +69,8 @@ class Replaying:
                 return self._save(Path(self._request.save))
             if self._request.watch:
                 return self._watch()
-            with closing(self._replayer()) as replayer:  # it imports the project while the failure is looked up
+            # It imports the project while the failure is looked up.
+            with self._open, closing(self._replayer()) as replayer:
                 return self._with(replayer)
         except CannotReplay as error:
             return self._cannot(error)
@@ -91,7 +96,7 @@ class Replaying:
         if self._how.live:
             self._name_broker(replayer)
         with _ctrl_c_for_pdb() if self._request.prompts else nullcontext():
-            return replayer.run(failure, self._how)
+            return self._of(failure, replayer).run(failure, self._how)
 
     def _tell(self, replayed: Replayed) -> None:
         """All that came of it."""
@@ -108,14 +113,14 @@ class Replaying:
         from devkit.services.reload.saves import Saves
 
         failure = self._find(self._request.failures[0])
-        with closing(Saves(self._settings, self._target.app.folder)) as saves:
+        with closing(Saves(self._settings, self._target(failure.task).app.folder)) as saves:
             while not self._passes(failure, saves):
                 say("waiting for a save; Ctrl-C ends")
                 say(f"{saves.wait()} was saved")
         return 0
 
     def _passes(self, failure: Failure, saves: "Saves") -> bool:
-        with closing(self._replayer(saves)) as replayer:
+        with closing(self._replayer(failure.task, saves)) as replayer:
             try:
                 replayed = self._replay(replayer, failure)
             except Saved:
@@ -132,7 +137,7 @@ class Replaying:
         if self._how.live:
             self._name_broker(replayer)
         for failure in failures:
-            found.append(replayer.run(failure, self._how, apart=True))
+            found.append(self._of(failure, replayer).run(failure, self._how, apart=True))
             if not self._request.as_json:
                 show(verdict.one_line(found[-1], ids[failure.id]))
         if self._request.as_json:
@@ -144,7 +149,7 @@ class Replaying:
 
     def _check(self, replayer: Replayer, failures: Sequence[Failure]) -> int:
         """Run nothing, only see whether the arguments fit."""
-        found = [replayer.check(failure, self._how) for failure in failures]
+        found = [self._of(failure, replayer).check(failure, self._how) for failure in failures]
         if self._request.as_json:
             documents = [verdict.check_json(one) for one in found]
             show(verdict.dumped(documents if self._request.many else documents[0]))
@@ -168,7 +173,7 @@ class Replaying:
         sent = []
         for failure in failures:
             try:
-                queue = replayer.send(failure, self._how, self._request.queue)
+                queue = self._of(failure, replayer).send(failure, self._how, self._request.queue)
             except CannotReplayThis as error:
                 refused.append(error)
                 say(f"not sent: {failure.task} {failure.id}: {error.what}")
@@ -184,7 +189,7 @@ class Replaying:
         """Write a test that tells what it does now."""
         from devkit.replay.totest import write_test
 
-        literals = replayer.literals(failure, self._how)  # the task may take its process with it
+        literals = self._of(failure, replayer).literals(failure, self._how)  # the task may take its process with it
         replayed = self._replay(replayer, failure)
         if not replayed.outcome:
             raise CannotReplay(replayed.verdict.why, mend=replayed.mend)
@@ -243,16 +248,24 @@ class Replaying:
             say(f"no failure{f' of {task}' if task else ''}{f' since {since}' if since else ''}")
         return found
 
-    def _replayer(self, saves: "Saves | None" = None) -> Replayer:
+    def _replayer(self, task: str = "", saves: "Saves | None" = None) -> Replayer:
         # A debugger's terminal, and its Ctrl-C, are for a process of ours.
         loans = None if self._request.prompts else self._settings.paths.loans
-        return Replayer(self._target, loans=loans, quiet=self._request.as_json, saves=saves)
+        return Replayer(self._target(task), loans=loans, quiet=self._request.as_json, saves=saves)
 
-    @cached_property
-    def _target(self) -> Target:
+    def _of(self, failure: Failure, replayer: Replayer) -> Replayer:
+        """The replayer of the app that has the task, of which there may be several."""
+        app = self._target(failure.task).app
+        if app == replayer.target.app:
+            return replayer
+        if app not in self._others:
+            self._others[app] = self._open.enter_context(closing(self._replayer(failure.task)))
+        return self._others[app]
+
+    def _target(self, task: str) -> Target:
         """Raises CannotReplay: of a commit without an app nothing can be said."""
         try:
-            return find_target(self._settings)
+            return self._targets(task)
         except DevkitError as error:
             raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend) from error
 

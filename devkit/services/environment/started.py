@@ -12,8 +12,9 @@ from devkit.services.environment.hosts import names_in
 from devkit.services.environment.kinds import kind_of
 from devkit.settings.evidence.compose import ComposeService, compose_services
 from devkit.settings.evidence.given import runs_own_code
-from devkit.settings.load import BUILT_IN_SERVICES, Settings
+from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
+from devkit.settings.tables import BUILT_IN_SERVICES
 
 ALL = "all"
 # Of these kinds is what devkit embeds: `all` leaves out the one whose place that takes; by name it can be had.

@@ -29,11 +29,16 @@ def celery_app(settings: Settings) -> AppRef:
 
 def api_program(settings: Settings, named: str | None = None) -> ApiProgram | None:
     """The API that is `named`, or that the settings name; None where the project has none. Raises UsageError."""
+    return next(iter(api_programs(settings, named)), None)
+
+
+def api_programs(settings: Settings, named: str | None = None) -> tuple[ApiProgram, ...]:
+    """The one that is named, or all that there are. Raises UsageError."""
     asked, root = named or settings.options.api or settings.fastapi_entrypoint, settings.root
     if asked is None:
-        return next(iter(find_apis(root, _lines(root))), None)
+        return find_apis(root, _lines(root))
     running = None if named else running_app(settings, "api", asked)
-    return ApiProgram("api", "asgi", running.folder, running) if running else resolve_api(root, asked)
+    return (ApiProgram("api", "asgi", running.folder, running) if running else resolve_api(root, asked),)
 
 
 def running_app(settings: Settings, key: str, asked: str) -> AppRef | None:

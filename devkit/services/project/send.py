@@ -35,7 +35,7 @@ def send(
 
     Raises UsageError for a task or arguments that do not exist or fit, DevkitError where it cannot be sent.
     """
-    target = find_target(settings)
+    target = find_target(settings, task)
     app = target.app
     order: SendOrder = {
         "module": app.module, "attribute": app.attribute, "task": task, "args": list(args), "kwargs": dict(kwargs),

@@ -1,15 +1,18 @@
 """The project's Celery app, as devkit's own commands meet it: where, under which interpreter, with which broker."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devkit.errors import DevkitError
+from devkit.model.status import AppStatus
+from devkit.model.text import is_named
 from devkit.services.commands import with_paths
 from devkit.services.environment.started import started
 from devkit.services.environment.surroundings import find_surroundings
-from devkit.services.project.apps import celery_app
 from devkit.services.project.broker import asked_for, settled
+from devkit.services.project.programs import first_app
 from devkit.services.project.python import find_python
 from devkit.settings.discover import AppRef
 from devkit.settings.evidence.compose import has_compose_file
@@ -47,10 +50,17 @@ class Target:
         return type(error)(error.what, looked=looked, excerpt=error.excerpt, mend=mend)
 
 
-def find_target(settings: Settings) -> Target:
-    """Raises DevkitError where no app, or no interpreter, is found."""
-    app = celery_app(settings)
-    given, running = given_brokers(settings)
+def find_target(settings: Settings, task: str = "") -> Target:
+    """The first app, or, of several, the one that has the task. Raises DevkitError where no app, or no interpreter, is
+    found."""
+    status = ask_status(settings.paths.socket)
+    found = _that_has(task, status.apps, settings) if status else None
+    if found:
+        module, _, attribute = found.celery.partition(":")
+        app = AppRef(Path(found.folder), module, attribute, tuple(map(Path, found.paths)))
+    else:
+        app = first_app(settings, "" if status else task)
+    given, running = given_brokers(settings, found)
     servers = started(settings, running)
     python = find_python(settings.root, settings.options.python, settings.environ)
     routes = None
@@ -66,10 +76,22 @@ def find_target(settings: Settings) -> Target:
     return Target(app, python, with_paths(app, environ), routes, settings.root)
 
 
-def given_brokers(settings: Settings) -> tuple[dict[str, str], tuple[str, ...]]:
+def _that_has(task: str, apps: Sequence[AppStatus], settings: Settings) -> AppStatus | None:
+    """The further app that has the task, where the first one has it not, and nobody says which one is meant."""
+    having = [app for app in apps if task in app.tasks] or [
+        app for app in apps if task and any(is_named(name, task) for name in app.tasks)
+    ]
+    if not having or apps[0] in having or settings.sources["celery"] == "flag":
+        return None
+    return having[0]
+
+
+def given_brokers(settings: Settings, app: AppStatus | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
     """The variables of the project's processes that name the broker and the result backend which the running stack
-    has, or which were asked for; and the names of that stack's services, none where none is running."""
+    has, for this one of its apps if not for the first, or which were asked for; and the names of that stack's
+    services, none where none is running."""
     running = ask_status(settings.paths.socket)
     asked = asked_for(settings, running=bool(running)).environ()
+    told = app.environ if app else running.environ if running else {}
     names = tuple(one.name for one in running.services) if running else ()
-    return settled({**(running.environ if running else {}), **asked}, settings.paths.data), names
+    return settled({**told, **asked}, settings.paths.data), names

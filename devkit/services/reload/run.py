@@ -38,14 +38,19 @@ from devkit.store.sessions import PAUSED, Sessions
 
 
 class Plan(Protocol):
-    """What is to run: `devkit.services.reload.worker.WorkerPlan` or `devkit.services.reload.api.ApiPlan`."""
+    """What is to run: `devkit.services.reload.worker.WorkerPlan` or `devkit.services.reload.api.ApiPlan`.
 
-    name: Whose
+    `name` is which of its kind it is; empty: the first.
+    """
+
+    kind: Whose
+    name: str
     keep: tuple[int, ...]
     resumes: bool
 
-    def preloads(self, options: Options) -> bool: ...
+    def preloads(self, settings: Settings) -> bool: ...
     def drain_s(self, options: Options) -> float: ...
+    def take(self, order: ServiceOrder) -> None: ...
     def find_app(self, settings: Settings) -> AppRef: ...
     def bind(self, settings: Settings, port: int | None) -> str: ...
     def order(self, settings: Settings, app: AppRef, env: Mapping[str, str], number: int) -> WorkerOrder | ApiOrder: ...
@@ -80,9 +85,9 @@ class _Runner:
         self._parent = Parent()
         self._ready_file = ready_file
         self._inbox: Inbox = SimpleQueue()
-        self._loans = _address(paths) if plan.name == "worker" else ""
+        self._loans = _address(paths) if plan.kind == "worker" and not plan.name else ""  # one lends for all
         paths.preload.mkdir(exist_ok=True)
-        self._learned = paths.preload / f"{plan.name}.json"
+        self._learned = paths.preload / f"{plan.name or plan.kind}.json"
         self._sessions = Sessions(os.fspath(paths.sessions))
         self._late: dict[str, str] = {}
         self._given: Mapping[str, str] = {}
@@ -102,6 +107,7 @@ class _Runner:
                 zygote.close()
                 return 1
             app = order["run"]
+            self._plan.take(order)
             self._app = AppRef(Path(app["cwd"]), app["module"], app["attribute"])
             self._late = settled(app["env"], self._settings.paths.data)
             self._given, self._servers = order.get("given", {}), order.get("servers", ())
@@ -137,7 +143,7 @@ class _Runner:
         self._app = self._plan.find_app(self._settings)
         self._late, running = given_brokers(self._settings)
         servers = started(self._settings, running)
-        around = find_surroundings(self._settings, self._plan.name, brokers=self._late, started=servers)
+        around = find_surroundings(self._settings, self._plan.kind, brokers=self._late, started=servers)
         self._given, self._servers = around.given, around.servers
 
     def _await_order(self, zygote: ZygoteProcess) -> ServiceOrder | None:
@@ -168,11 +174,11 @@ class _Runner:
     def _make_zygote(self) -> ZygoteProcess:
         settings, plan = self._settings, self._plan
         python = find_python(settings.root, settings.options.python, settings.environ)
-        learned = str(self._learned) if plan.preloads(settings.options) else ""
+        learned = str(self._learned) if plan.preloads(settings) else ""
         lends = self._loans if settings.options.fork is not False else ""
-        argv = zygote_argv(python, plan.name, learned, settings.options.no_preload or "", lends)
+        argv = zygote_argv(python, plan.kind, learned, settings.options.no_preload or "", lends)
         environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
-        if plan.name == "worker":
+        if plan.kind == "worker":
             environ[DEBUG_FOLDER] = os.fspath(settings.paths.debug)
         return ZygoteProcess(argv, cwd=settings.root, env=environ, keep=plan.keep, inbox=self._inbox)
 
@@ -197,7 +203,8 @@ class _Runner:
         if not changed:
             return None
         before, self._settings = self._settings, self._load()
-        if self._settings.options != before.options and not self._parent:
+        said = [(one.options, one.workers, one.apis) for one in (before, self._settings)]
+        if said[0] != said[1] and not self._parent:
             self._find_out()
         if self._settings.options != before.options and self._eyes:
             self._eyes.renew(self._settings)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from devkit.errors import UsageError
-from devkit.model.wire import Keeping, WorkerOrder
+from devkit.model.wire import Keeping, ServiceOrder, WorkerOrder, WorkerPart
 from devkit.services.commands import app_in
-from devkit.services.project.apps import celery_app
+from devkit.services.project.programs import consume_of, find_workers, named, options_of, part_of
 from devkit.settings.discover import AppRef
 from devkit.settings.evidence.given import Whose
 from devkit.settings.load import Settings
@@ -29,28 +29,40 @@ REFUSED = {
 class WorkerPlan:
     """What `devkit worker` runs: celery's worker, with the options that were typed."""
 
-    name: Whose = "worker"
+    kind: Whose = "worker"
     resumes = True
     keep: tuple[int, ...] = ()
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        """`arguments` are for celery's worker. Raises UsageError for one that cannot be had here."""
-        for name, _ in _options(arguments):
-            if why := REFUSED.get(name):
-                raise UsageError(f"devkit worker takes no {name}: {why}")
+    def __init__(self, arguments: Sequence[str], name: str = "") -> None:
+        """`arguments` are for celery's worker; `name` is which one it is, empty for the first. Raises UsageError for
+        what cannot be had here."""
+        for option, _ in _options(arguments):
+            if why := REFUSED.get(option):
+                raise UsageError(f"devkit worker takes no {option}: {why}")
         self._arguments = tuple(arguments)
+        self.name = name
+        self._part: WorkerPart = {
+            "name": name, "first": not name, "queues": None, "concurrency": None, "leftovers": True, "besides": [],
+        }  # fmt: skip
 
-    def preloads(self, options: Options) -> bool:
+    def preloads(self, settings: Settings) -> bool:
         """Whether anything may be imported before the program starts."""
         typed = _value(self._arguments, "-P", "--pool")
-        return (typed or options.pool) not in PATCHING_POOLS
+        return (typed or options_of(settings, self._part).pool) not in PATCHING_POOLS
 
     def drain_s(self, options: Options) -> float:
         return options.drain_timeout
 
+    def take(self, order: ServiceOrder) -> None:
+        """Who ordered this knows the others."""
+        self._part = order["worker"]
+
     def find_app(self, settings: Settings) -> AppRef:
         """The app set, or the one found. Raises DevkitError."""
-        return celery_app(settings)
+        workers = find_workers(settings)
+        place = named(workers, self.name)
+        self._part = part_of(settings, workers, place)
+        return workers[place].app
 
     def bind(self, settings: Settings, port: int | None) -> str:  # noqa: ARG002
         """Nothing to bind: a worker listens to nobody."""
@@ -58,13 +70,17 @@ class WorkerPlan:
 
     def order(self, settings: Settings, app: AppRef, env: Mapping[str, str], number: int) -> WorkerOrder:
         """Which `celery worker` generation `number` is."""
-        name, _, host = (_value(self._arguments, "-n", "--hostname") or "celery").partition("@")
-        node = f"{name or 'celery'}.{number}@{host or '%h'}"
+        usual = self.name or "celery"
+        name, _, host = (_value(self._arguments, "-n", "--hostname") or usual).partition("@")
+        node = f"{name or usual}.{number}@{host or '%h'}"
         quiet = ["-q"] if number > 1 else []  # the banner has been shown
+        options = options_of(settings, self._part)
+        typed = _value(self._arguments, "-Q", "--queues")
         return {
             **app_in(app, env),
             "kind": "worker",
-            "argv": ["-A", str(app), *quiet, "worker", *worker_options(settings.options), *self._arguments, "-n", node],
+            "argv": ["-A", str(app), *quiet, "worker", *worker_options(options), *self._arguments, "-n", node],
+            "consume": None if typed else consume_of(options, self._part),
             "debug": os.fspath(settings.paths.debug),
             "root": os.fspath(settings.root),
             "failures": failures_order(settings),
@@ -79,7 +95,7 @@ def failures_order(settings: Settings) -> Keeping:
 
 
 def worker_options(options: Options) -> list[str]:
-    """Events are on, for Flower; mingle and gossip, which wait for other workers, are off: here is only one."""
+    """Events are on, for Flower; mingle and gossip, which wait for other workers, are off."""
     found = ["-l", "INFO", "-E", "--without-mingle", "--without-gossip"]
     for flag, value in (("-c", options.concurrency), ("-P", options.pool), ("-Q", options.queues)):
         if value is not None:

@@ -68,7 +68,7 @@ class Replayer:
     ) -> None:
         """It is borrowed at `loans`, if it can be. With `quiet`, what the tasks print goes to standard error; a save
         ends what it is at, with Saved."""
-        self._target = target
+        self.target = target
         self._saves = [saves.fileno()] if saves else []
         orders, self._orders = os.pipe()
         self._answers, answers = os.pipe()
@@ -188,8 +188,8 @@ class Replayer:
                 raise UsageError(refused["why"], mend=["save the case, and replay that: --save FILE"])
             raise CannotReplayThis(refused["why"], mend=refused["mend"])
         if "problem" in answer:
-            error = self._target.told(
-                problem_error(answer, self._target.app, self._target.root or self._target.app.folder), answer["problem"]
+            error = self.target.told(
+                problem_error(answer, self.target.app, self.target.root or self.target.app.folder), answer["problem"]
             )
             raise CannotReplay(error.what, looked=error.looked, excerpt=error.excerpt, mend=error.mend)
         return answer
@@ -206,7 +206,7 @@ class Replayer:
         answer = self._next()
         if answer is None:
             ending = worker_lost(self._process.wait())
-            raise CannotReplay(f"importing {self._target.app} ends the process: {ending}")
+            raise CannotReplay(f"importing {self.target.app} ends the process: {ending}")
         self._unrefused(answer)
         self._ready = True
 

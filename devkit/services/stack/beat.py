@@ -5,13 +5,13 @@ from devkit.services.stack.project import StackProject, run_order
 from devkit.stack.service import Notice, Service
 
 
-def beat_service(project: StackProject, depends_on: tuple[str, ...]) -> Service:
+def beat_service(project: StackProject, name: str, depends_on: tuple[str, ...]) -> Service:
     """Its schedule's state is kept under `.devkit/`; no pid file: the supervisor knows its pid."""
-    schedule = project.own_files("beat") / "schedule"
+    schedule = project.own_files(name) / "schedule"
     argv = ["-A", str(project.celery), "beat", "-l", "INFO", "--schedule", str(schedule), "--pidfile="]
     return Service(
-        name="beat",
-        argv=agent_argv(project.python, "beat"),
+        name=name,
+        argv=agent_argv(project.python, name),
         cwd=project.folder,
         env=project.environ,
         order=run_order(project, "celery", argv),

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from devkit.errors import UsageError, did_you_mean
 from devkit.services.stack.project import StackProject
-from devkit.settings.load import ExtraService
+from devkit.settings.tables import ExtraService
 from devkit.stack.probes import command_succeeds, http_answers, tcp_answers
 from devkit.stack.service import Finish, Poll, Service
 

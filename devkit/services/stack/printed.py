@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from devkit.errors import UsageError, did_you_mean
 from devkit.services.alone import lock_of
-from devkit.settings.load import BUILT_IN_SERVICES
 from devkit.settings.paths import Paths
+from devkit.settings.tables import BUILT_IN_SERVICES
 from devkit.stack.logfile import Line, Reader, split_stamp
 
 POLL_S = 0.1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from devkit.model.lines import line
 from devkit.model.status import StartedWith
-from devkit.model.wire import LaunchOrder, ServiceOrder
+from devkit.model.wire import LaunchOrder, ServiceOrder, WorkerPart
 from devkit.services.commands import app_in, with_paths
 from devkit.services.environment.surroundings import Surroundings
 from devkit.settings.discover import AppRef
@@ -17,7 +17,7 @@ from devkit.settings.load import Settings
 
 @dataclass(frozen=True)
 class StackProject:
-    """What the services of one project have in common.
+    """What the services of one project have in common that have to do with one of its Celery apps.
 
     `marks` are the variables by which this stack's processes are known; `late` is what is known only once the broker
     is: its address and the result backend's. `surroundings` are those of the two kinds of program.
@@ -88,10 +88,16 @@ def run_order(project: StackProject, module: str, argv: list[str]) -> bytes:
     return line(LaunchOrder(module=module, argv=argv, cwd=str(project.folder), env=env))
 
 
-def app_order(project: StackProject, app: AppRef, program: Whose, port: int | None = None) -> bytes:
-    """The line that tells a `devkit worker` or `devkit api` which app to run, and with which surroundings."""
+def worker_order(project: StackProject, part: WorkerPart) -> bytes:
+    """The line that tells a `devkit worker` which app to run, with which surroundings, and which worker it is."""
+    return line(ServiceOrder(**_order(project, project.celery, "worker"), worker=part))
+
+
+def api_order(project: StackProject, app: AppRef, port: int) -> bytes:
+    """The line that tells a `devkit api` which app to serve, where, and with which surroundings."""
+    return line(ServiceOrder(**_order(project, app, "api"), port=port))
+
+
+def _order(project: StackProject, app: AppRef, program: Whose) -> ServiceOrder:
     around = project.surroundings[program]
-    order: ServiceOrder = {
-        "run": app_in(app, project.late), "given": dict(around.given), "servers": list(around.servers)
-    }  # fmt: skip
-    return line(order if port is None else {**order, "port": port})
+    return {"run": app_in(app, project.late), "given": dict(around.given), "servers": list(around.servers)}

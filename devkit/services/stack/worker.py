@@ -1,33 +1,50 @@
-"""The Celery worker as a service of the stack: `devkit worker`."""
+"""A Celery worker as a service of the stack: `devkit worker`."""
 
+from devkit.model.wire import WorkerPart
 from devkit.services.commands import devkit_argv
+from devkit.services.project.programs import options_of
 from devkit.services.reload.worker import worker_options
-from devkit.services.stack.project import StackProject, app_order
+from devkit.services.stack.project import StackProject, worker_order
+from devkit.settings.discover.programs import WorkerProgram
 from devkit.settings.load import Settings
 from devkit.stack.service import Notice, Service
 
 
-def worker_argv(settings: Settings) -> tuple[str, ...]:
-    """The command that starts the worker early: what was given as a flag to `up` is a flag here, too."""
-    options, flags = settings.options, []
+def worker_argv(settings: Settings, name: str = "", pool: str | None = None) -> tuple[str, ...]:
+    """The command that starts a worker early: what was given as a flag to `up` is a flag here, too, for the first.
+
+    `pool` is one that no setting names: it decides what may be imported early.
+    """
+    options, flags = settings.options, ["--name", name] if name else []
     for key, flag in (("celery", "-A"), ("concurrency", "-c"), ("pool", "-P"), ("queues", "-Q")):
-        if settings.sources[key] == "flag":
+        if settings.sources[key] == "flag" and not name:
             flags += [flag, str(getattr(options, key))]
-    return devkit_argv("worker", [*settings.passed_on(), *flags])
+    return devkit_argv("worker", [*settings.passed_on(), *flags, *(["-P", pool] if pool else [])])
 
 
-def worker_service(project: StackProject, depends_on: tuple[str, ...]) -> Service:
-    """`devkit worker`, with the app and the broker that `up` has found."""
-    options = project.settings.options
+def argv_of(settings: Settings, worker: WorkerProgram, part: WorkerPart) -> tuple[str, ...]:
+    """The command of one of several."""
+    pool = None if options_of(settings, part).pool else worker.pool
+    return worker_argv(settings, "" if part["first"] else worker.name, pool)
+
+
+def worker_service(
+    project: StackProject, worker: WorkerProgram, part: WorkerPart, depends_on: tuple[str, ...]
+) -> Service:
+    """`devkit worker`, with the app and the broker that `up` has found; the stack is of use without a further one."""
+    options = options_of(project.settings, part)
+    shown = [*worker_options(options), *(["-P", worker.pool] if worker.pool and not options.pool else [])]
+    shown += ["-Q", part["queues"]] if part["queues"] and not options.queues else []
     return Service(
-        name="worker",
-        argv=worker_argv(project.settings),
+        name=worker.name,
+        argv=argv_of(project.settings, worker, part),
         cwd=project.settings.root,
         env=project.own_environ,
-        order=app_order(project, project.celery, "worker"),
+        order=worker_order(project, part),
         ready=Notice("the worker to consume from its queues"),
         depends_on=depends_on,
-        how=f"celery -A {project.celery} worker {' '.join(worker_options(options))}",
+        optional=not part["first"],
+        how=f"celery -A {project.celery} worker {' '.join(shown)}",
         # The first signal lets running tasks finish.
         grace_s=10.0,
     )

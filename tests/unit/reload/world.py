@@ -135,7 +135,8 @@ class Fork:
 
 def _order(number: int) -> ApiOrder:
     return {
-        "kind": "api", "module": "shop", "attribute": "app", "cwd": f"/{number}", "env": {}, "socket": 3, "grace_s": 2
+        "kind": "api", "module": "shop", "attribute": "app", "cwd": f"/{number}", "env": {},
+        "socket": 3, "grace_s": 2,
     }  # fmt: skip
 
 

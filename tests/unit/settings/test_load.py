@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from devkit.errors import DevkitError, UsageError
-from devkit.settings.load import BUILT_IN_SERVICES, ExtraService, Settings, find_root, load
+from devkit.settings.load import Settings, find_root, load
 from devkit.settings.options import Options, known
+from devkit.settings.tables import BUILT_IN_SERVICES, ExtraService
 
 
 def write(root: Path, pyproject: str = "", env: str | None = None) -> Path:
@@ -179,7 +180,7 @@ def test_an_unknown_key_is_shown_with_its_line_and_the_close_ones(tmp_path: Path
 
     assert "unknown key 'api_prot' in [tool.devkit]; did you mean 'api_port'" in found.what
     assert line_of(found) == line
-    assert found.looked == (f"known keys: {', '.join(known())}, services",)
+    assert found.looked == (f"known keys: {', '.join(known())}, services, workers, apis",)
 
 
 def test_nothing_is_suggested_for_a_key_like_none(tmp_path: Path) -> None:

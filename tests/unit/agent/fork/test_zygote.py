@@ -112,6 +112,7 @@ class Started:
             "argv": [*(argv or SOLO), "-n", f"celery.{number}@%h"],
             "debug": str(self.folder / "debug"),
             "root": str(self.folder),
+            "consume": None,
             "failures": {"folder": str(self.folder / "failures"), "limits": [10, 1.0, 1.0]},
         }
         self.order(start=number, become=become, program=worker)

@@ -116,6 +116,8 @@ def test_the_facts_about_an_app(asker: Asker, project: Write) -> None:
         "amqp_needs": [],
         "eager": None,
         "tls": [],
+        "queues": ["celery"],
+        "routed": [],
     }
 
 

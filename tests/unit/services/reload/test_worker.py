@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from devkit.errors import UsageError
+from devkit.model.wire import WorkerOrder
+from devkit.services.project.programs import part_of
 from devkit.services.reload.worker import REFUSED, WorkerPlan, worker_options
 from devkit.services.stack.worker import worker_argv, worker_service
 from devkit.settings.discover import AppRef
-from devkit.settings.load import load
+from devkit.settings.discover.programs import WorkerProgram
+from devkit.settings.load import Settings, load
 from devkit.settings.options import Options
 from devkit.settings.paths import paths_for
 from tests.unit.services.projects import project_in, write
@@ -122,21 +125,31 @@ def test_a_refused_option_among_others_is_refused_too(option: str) -> None:
 
 @pytest.mark.parametrize("pool", ["gevent", "eventlet"])
 @pytest.mark.parametrize("form", ["-P {}", "-P{}", "--pool={}", "--pool {}"])
-def test_nothing_is_imported_ahead_where_the_pool_patches_first(pool: str, form: str) -> None:
+def test_nothing_is_imported_ahead_where_the_pool_patches_first(tmp_path: Path, pool: str, form: str) -> None:
     plan = WorkerPlan(form.format(pool).split())
 
-    assert not plan.preloads(Options())
-    assert not plan.preloads(Options(pool="prefork"))
+    assert not plan.preloads(load(tmp_path, {}, {}))
+    assert not plan.preloads(load(tmp_path, {"pool": "prefork"}, {}))
 
 
-def test_the_setting_counts_where_nothing_is_typed() -> None:
-    assert not WorkerPlan([]).preloads(Options(pool="gevent"))
-    assert WorkerPlan(["-P", "threads"]).preloads(Options(pool="gevent"))
+def test_the_setting_counts_where_nothing_is_typed(tmp_path: Path) -> None:
+    gevent = load(tmp_path, {"pool": "gevent"}, {})
+
+    assert not WorkerPlan([]).preloads(gevent)
+    assert WorkerPlan(["-P", "threads"]).preloads(gevent)
+
+
+def test_a_further_workers_pool_is_its_tables(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.devkit.workers.mails]\npool = "gevent"\n')
+    settings = load(tmp_path, {"pool": "threads"}, {})
+
+    assert not WorkerPlan([], "mails").preloads(settings)
+    assert WorkerPlan([]).preloads(settings)
 
 
 @pytest.mark.parametrize("arguments", [(), ("-P", "prefork"), ("-Pthreads",), ("--pool=solo",), ("-Q", "gevent")])
-def test_other_pools_import_ahead(arguments: tuple[str, ...]) -> None:
-    assert WorkerPlan(arguments).preloads(Options())
+def test_other_pools_import_ahead(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert WorkerPlan(arguments).preloads(load(tmp_path, {}, {}))
 
 
 def test_how_long_an_old_generation_may_run_is_a_setting() -> None:
@@ -151,6 +164,64 @@ def test_the_app_set_is_taken_or_the_one_found(tmp_path: Path) -> None:
 
     assert str(WorkerPlan([]).find_app(load(tmp_path, {}, {}))) == "shop:app"
     assert str(WorkerPlan([]).find_app(load(tmp_path, {"celery": "shop:other"}, {}))) == "shop:other"
+
+
+# --- one of several ---
+
+SEVERAL = """
+[tool.devkit]
+celery = "shop:app"
+concurrency = 3
+
+[tool.devkit.workers.mails]
+queues = "mails,letters"
+pool = "threads"
+
+[tool.devkit.workers.bills]
+celery = "jobs:app"
+folder = "billing"
+concurrency = 1
+"""
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Settings:
+    made = "from celery import Celery\napp = Celery()"
+    write(tmp_path, shop=made, billing__jobs=made)
+    (tmp_path / "pyproject.toml").write_text(SEVERAL)
+    return load(tmp_path, {}, {})
+
+
+def order_of(settings: Settings, name: str = "", *arguments: str) -> WorkerOrder:
+    plan = WorkerPlan(arguments, name)
+    return plan.order(settings, plan.find_app(settings), {}, 2)
+
+
+def test_each_has_its_app_its_options_and_nodes_of_its_own(several: Settings) -> None:
+    first, mails, bills = (order_of(several, name) for name in ("", "mails", "bills"))
+
+    assert first["argv"][2:] == ["-q", "worker", *OURS, "-c", "3", "-n", "celery.2@%h"]
+    assert mails["argv"][2:] == ["-q", "worker", *OURS, "-P", "threads", "-Q", "mails,letters", "-n", "mails.2@%h"]
+    assert bills["argv"][2:] == ["-q", "worker", *OURS, "-c", "1", "-n", "bills.2@%h"]
+    assert (bills["module"], bills["cwd"]) == ("jobs", str(several.root / "billing"))
+
+
+def test_what_nobody_else_has_is_the_first_ones(several: Settings) -> None:
+    first, mails, bills = (order_of(several, name)["consume"] for name in ("", "mails", "bills"))
+
+    assert first == {"own": [], "leftovers": True, "besides": ["letters", "mails"]}
+    assert mails is None
+    assert bills == {"own": [], "leftovers": True, "besides": ["letters", "mails"]}
+
+
+def test_queues_that_are_set_or_typed_are_all(several: Settings) -> None:
+    assert order_of(several, "", "-Q", "a")["consume"] is None
+    assert order_of(load(several.root, {"queues": "a"}, {}))["consume"] is None
+
+
+def test_there_is_no_other(several: Settings) -> None:
+    with pytest.raises(UsageError, match="there is no mail here; did you mean 'mails'"):
+        order_of(several, "mail")
 
 
 def test_there_is_nothing_to_bind(tmp_path: Path) -> None:
@@ -190,7 +261,8 @@ def test_what_worker_finds_out_itself_is_no_flag(tmp_path: Path) -> None:
 
 def test_the_service_starts_with_the_same_command_and_shows_celerys(tmp_path: Path) -> None:
     project = project_in(tmp_path, late={"CELERY_BROKER_URL": "redis://x"})
-    service = worker_service(project, ("redis",))
+    worker = WorkerProgram("worker", project.celery)
+    service = worker_service(project, worker, part_of(project.settings, [worker], 0), ("redis",))
 
     assert service.argv == worker_argv(project.settings)
     assert service.how == f"celery -A worker:app worker {' '.join(worker_options(Options()))}"

@@ -35,6 +35,8 @@ FACTS: dict[str, Any] = {
     "amqp_needs": [],
     "eager": None,
     "tls": [],
+    "queues": ["celery"],
+    "routed": [],
 }
 
 
@@ -259,3 +261,87 @@ def test_the_status_tells_what_run_and_completion_need(up: Up, tmp_path: Path) -
     assert (status.project, status.pid, status.tasks) == (str(tmp_path), 11, ("worker.add",))
     assert status.environ["CELERY_BROKER_URL"].startswith("redis://127.0.0.1:")
     assert status.environ.keys() == HANDED_OUT
+
+
+# --- several workers and APIs ---
+
+SEVERAL = """
+[tool.devkit.workers.mails]
+queues = "mails"
+concurrency = 1
+
+[tool.devkit.apis.admin]
+api = "main:app"
+port = 8123
+
+[tool.devkit.apis.site]
+folder = "site"
+"""
+
+
+@pytest.fixture
+def several(up: Up, tmp_path: Path) -> Up:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "manage.py").touch()
+
+    def assemble_with(*wanted: str, **more: Any) -> Stack:
+        return up(*wanted, extras=SEVERAL + more.pop("extras", ""), **more)
+
+    return assemble_with
+
+
+def test_each_table_is_a_service(several: Up) -> None:
+    stack = several()
+
+    assert names(stack.services) == ["broker", "admin", "site", "worker", "mails", "beat", "flower"]
+    admin, site = stack.services[1:3]
+    assert admin.url == "http://127.0.0.1:8123"
+    assert site.how.startswith("manage.py runserver 127.0.0.1:")
+    assert [service.name for service in stack.services if service.optional] == ["site", "mails", "flower"]
+    assert [service.argv[4:] for service in stack.services if service.name in ("admin", "worker", "mails")] == [
+        ("api",),
+        ("worker",),
+        ("worker", "--name", "mails"),
+    ]
+
+
+def test_one_of_several_can_be_named_or_needed(several: Up) -> None:
+    assert names(several("mails").services) == ["broker", "mails"]
+    assert names(several("site").services) == ["broker", "site"]
+    web = "[tool.devkit.services.web]\ncommand = 'x'\ndepends_on = ['mails', 'site']"
+    assert names(several("web", extras=web).services) == ["broker", "site", "mails", "web"]
+    with pytest.raises(UsageError, match="there is no service 'mail'; did you mean 'mails'"):
+        several("mail")
+
+
+def test_without_api_there_is_none_of_them(several: Up) -> None:
+    assert names(several(flags={"with_api": False}).services) == ["broker", "worker", "mails", "beat", "flower"]
+
+
+def test_an_api_that_no_uvicorn_can_serve_is_told_of_and_the_others_start(several: Up) -> None:
+    stack = several(facts={"uvicorn": False})
+
+    assert names(stack.services)[:3] == ["broker", "site", "worker"]
+    assert any("has no uvicorn to serve main:app" in note for note in stack.notes)
+    with pytest.raises(UsageError, match="has no uvicorn"):
+        several("admin", facts={"uvicorn": False})
+
+
+def test_who_has_which_queue_is_told_to_each(several: Up) -> None:
+    stack = several()
+    worker, mails = (json.loads(service.order or b"") for service in stack.services if service.name in MAILERS)
+
+    assert worker["worker"] == {
+        "name": "worker", "first": True, "queues": None, "concurrency": None, "leftovers": True, "besides": ["mails"],
+    }  # fmt: skip
+    assert mails["worker"]["leftovers"] is False
+    assert mails["run"] == worker["run"]
+
+
+MAILERS = ("worker", "mails")
+
+
+def test_the_apps_are_told_with_their_tasks(several: Up, tmp_path: Path) -> None:
+    (app,) = several().status(11, []).apps
+
+    assert (app.celery, app.folder, app.tasks) == ("worker:app", str(tmp_path), ("worker.add",))

@@ -40,6 +40,8 @@ def facts(
         "tasks": [],
         "flower": True,
         "uvicorn": True,
+        "queues": ["celery"],
+        "routed": [],
         "broker": broker,
         "broker_error": broker_error,
         "result_backend": backend,

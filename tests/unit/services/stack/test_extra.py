@@ -6,7 +6,7 @@ import pytest
 
 from devkit.errors import UsageError
 from devkit.services.stack.extra import extra_service
-from devkit.settings.load import ExtraService
+from devkit.settings.tables import ExtraService
 from devkit.stack.service import Finish, Poll, Service
 from tests.unit.services.projects import project_in
 

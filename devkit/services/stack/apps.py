@@ -1,0 +1,98 @@
+"""The Celery apps of a stack: each is asked for its facts, and gets a broker and a result backend."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import Thread
+
+from devkit.errors import DevkitError
+from devkit.model.wire import AppFacts
+from devkit.services.ports import Port, Ports
+from devkit.services.project.broker import Choice, asked_for, settled
+from devkit.services.project.facts import ask_facts
+from devkit.services.project.mends import ServiceDownError
+from devkit.services.stack.choice import choose
+from devkit.services.stack.early import EarlyProcesses
+from devkit.services.stack.first import ask_with_redis, wants_broker
+from devkit.services.stack.project import StackProject
+from devkit.services.stack.rabbitmq import find_rabbitmq_server
+from devkit.settings.discover import AppRef
+from devkit.stack.process import Process
+
+
+@dataclass(frozen=True)
+class StackApp:
+    """`facts` is None for an app that cannot be asked: its worker says why when it does not start."""
+
+    ref: AppRef
+    facts: AppFacts | None
+    choice: Choice
+
+
+def settle(
+    project: StackProject, askers: Mapping[AppRef, Process], ports: Ports, early: EarlyProcesses
+) -> Sequence[StackApp]:
+    """Ask each app by a process of its own; `project` is that of the first. Raises DevkitError where the first cannot
+    be asked, or where what was asked for does not answer."""
+    first, *others = askers
+    path = project.settings.environ.get("PATH", "")
+    port = _OnePort(ports)
+    facts: dict[AppRef, AppFacts] = {}
+
+    def ask_further(ref: AppRef) -> None:
+        with suppress(DevkitError):
+            facts[ref] = _ask(replace(project, celery=ref), askers[ref], asked_for(project.settings).environ())
+
+    def choice_for(ref: AppRef) -> Choice:
+        return choose(facts[ref], asked_for(project.settings), port, lambda: find_rabbitmq_server(path) is not None)
+
+    threads = [Thread(target=ask_further, args=(ref,), name=f"facts of {ref}", daemon=True) for ref in others]
+    for thread in threads:
+        thread.start()
+    facts[first], choice = _ask_first(project, askers[first], ports, early)
+    if choice and choice.embedded_port:
+        port.given["redis"] = choice.embedded_port
+    apps = [StackApp(first, facts[first], choice or choice_for(first))]
+    for thread in threads:
+        thread.join()
+    for ref in others:
+        with suppress(DevkitError, KeyError):
+            apps.append(StackApp(ref, facts[ref], choice_for(ref)))
+            continue
+        apps.append(StackApp(ref, None, apps[0].choice))
+    return apps
+
+
+def _ask(project: StackProject, asker: Process, given: Mapping[str, str]) -> AppFacts:
+    """The app's facts, with these addresses of a broker and a result backend. Raises DevkitError."""
+    settings = project.settings
+    changed = project.surroundings["worker"].with_brokers(given).changes(settings)
+    environ = {**changed, **settled(given, settings.paths.data)}
+    return ask_facts(asker, project.celery, environ, settings.options.timeout, settings.root)
+
+
+def _ask_first(
+    project: StackProject, asker: Process, ports: Ports, early: EarlyProcesses
+) -> tuple[AppFacts, Choice | None]:
+    """The same; and the choice, where a broker had to be started for it. Raises DevkitError."""
+    asked = asked_for(project.settings)
+    try:
+        return _ask(project, asker, asked.environ()), None
+    except ServiceDownError as error:
+        if asked.broker or not wants_broker(error, project.surroundings["worker"]):
+            raise
+        return ask_with_redis(partial(_ask, project, asker), error, asked, project, ports, early)
+
+
+class _OnePort:
+    """One port for each name: what is embedded for one app serves all."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self.given: dict[str, Port] = {}
+
+    def __call__(self, name: str, asked: int | None = None, wish: int | None = None) -> Port:
+        if name not in self.given:
+            self.given[name] = self._ports.choose(name, asked, wish)
+        return self.given[name]
