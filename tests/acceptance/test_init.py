@@ -70,3 +70,44 @@ def test_a_layout_as_strangers_have_it_is_written_down_and_runs(tmp_path: Path) 
         assert 'celery = "app.worker:queue"\nqueues = "orders"\n' in text
         project.up("--no-flower")
         assert "42" in project.devkit("run", "order", "--args", "[21]").expect(0).out
+
+
+APP = """
+from celery import Celery
+
+app = Celery({name!r})
+
+
+@app.task(queue={name!r})
+def {task}(n):
+    return n * {by}
+"""
+PROCFILE = """
+worker: celery -A shop.worker worker -Q orders
+mails: cd mails && celery -A jobs worker -Q mails
+"""
+
+
+def test_several_workers_are_written_as_tables_which_up_reads(tmp_path: Path) -> None:
+    files = {
+        "shop/worker.py": APP.format(name="orders", task="sell", by=2),
+        "mails/jobs.py": APP.format(name="mails", task="send", by=3),
+        "Procfile": PROCFILE,
+    }
+    with closing(Project(tmp_path, files)) as project:
+        project.devkit("init").expect(0)
+        written = tomllib.loads((project.root / "pyproject.toml").read_text())["tool"]["devkit"]
+        assert written == {
+            "celery": "shop.worker:app",
+            "queues": "orders",
+            "workers": {"mails": {"celery": "jobs:app", "folder": "mails", "queues": "mails"}},
+        }
+        (project.root / "Procfile").unlink()
+
+        project.up("--no-flower")
+        assert {"worker", "mails"} <= project.services().keys()
+        assert "4" in project.devkit("run", "sell", "--args", "[2]").expect(0).out
+        assert "6" in project.devkit("run", "send", "--args", "[2]", cwd=project.root / "mails").expect(0).out
+        before = (project.root / "pyproject.toml").read_text()
+        project.devkit("init", "--force").expect(0)
+        assert tomllib.loads((project.root / "pyproject.toml").read_text()) == tomllib.loads(before)
