@@ -55,11 +55,14 @@ def test_an_app_that_is_not_there(small: Project, spec: str, message: str) -> No
     assert small.processes() == {}
 
 
-def test_two_apps_of_which_none_stands_out(empty: Project) -> None:
-    empty.write({f"{name}/tasks.py": "from celery import Celery\napp = Celery()\n" for name in ("cart", "stock")})
-    done = empty.devkit("up").expect(2)
-    assert "cart" in done.err
-    assert "stock" in done.err
+def test_of_two_apps_of_which_none_stands_out_one_is_started_and_the_other_named(empty: Project) -> None:
+    task = "@app.task\ndef add(x, y): return x + y\n"
+    empty.write(
+        {f"{name}/tasks.py": f"from celery import Celery\napp = Celery()\n{task}" for name in ("cart", "stock")}
+    )
+    done = empty.up("worker", "-P", "solo")
+    assert "stock/tasks.py:2 has a Celery app, too: devkit -C stock up starts that one" in " ".join(done.err.split())
+    assert empty.devkit("run", "add", "--args", "[1, 2]").expect(0).out == "3\n"
 
 
 RAISES_IN_A_LIBRARY = """

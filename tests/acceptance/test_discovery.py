@@ -112,3 +112,26 @@ def test_nothing_imports_the_task(empty: Project) -> None:
     path.write_text(path.read_text().replace("['core.tasks']", "['core.tasks'], related_name='budget'"))
     empty.wait_for_log("worker", "generation 2 is live")
     assert empty.devkit("run", "evaluate", "--args", "[1]").expect(0).out == "100\n"
+
+
+def test_the_folders_of_pythonpath_come_with_the_app(empty: Project) -> None:
+    """As the image has them: the app lies in one, what it imports in another, and the working directory is a third."""
+    empty.write(
+        {
+            "Dockerfile": "FROM python:3.12\nWORKDIR /code\nCOPY . /code\nENV PYTHONPATH=/code/parts:/code/libs\n",
+            "docker-compose.yml": "services:\n  worker:\n    build: .\n    command: celery -A jobs.app worker\n",
+            "parts/jobs/__init__.py": "",
+            "parts/jobs/app.py": (
+                "import os\nfrom celery import Celery\nimport adding\n\napp = Celery('c')\n\n"
+                "@app.task\ndef add(x, y):\n    return [adding.add(x, y), os.getcwd()]\n\n"
+                "@app.task\ndef fail(x):\n    return adding.add(1, x) / 0\n"
+            ),
+            "libs/adding.py": "def add(x, y):\n    return x + y\n",
+        }
+    )
+
+    empty.up(*QUICK)
+
+    assert empty.devkit("run", "add", "--args", "[1, 2]", "--json").json()["result"] == [3, str(empty.root)]
+    failed = empty.devkit("run", "fail", "--args", "[1]", "--json").expect(1).json()
+    assert "same failure" in empty.devkit("replay", failed["id"]).expect(1).out

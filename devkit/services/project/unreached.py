@@ -16,6 +16,7 @@ from devkit.settings.discover.values import Origin
 from devkit.settings.discover.workers import origin_of
 
 MOST_SHOWN = 3
+LARGE = 1000  # files
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def note_of(root: Path, app: AppRef, known: Collection[str]) -> str:
     Empty where it has what the project defines for it.
     """
     project = scan(root.resolve())
-    if known and len(task_files(project)) > FEW:
+    if known and (len(project.files) > LARGE or len(task_files(project)) > FEW):
         return ""  # a large project takes long to look through, and its worker has work to do
     missing = list(_not_reached(project, app, known))
     if not missing:

@@ -119,11 +119,12 @@ def _contradictions(project: ProjectFiles, named: Sequence[Named]) -> list[str]:
 
 
 def _left_out(project: ProjectFiles, programs: Sequence[WorkerProgram], entries: Sequence[Entry]) -> list[str]:
-    """Other apps of the project that have tasks."""
+    """Other apps of the project that have tasks; where none has any, all others."""
+    some = any(entry.has_tasks for entry in entries)
     started = {origin_of(project, program.app) for program in programs}
     notes = []
     for entry in entries:
-        if entry.has_tasks and not entry.aside and entry.app.made.origin not in started:
+        if entry.has_tasks is some and not entry.aside and entry.app.made.origin not in started:
             place = f"{shown(entry.app.file, project.root)}:{entry.app.line}"
             ref = app_ref(project, entry.app)
             how = instead(project.root, ref, [program.app for program in programs], CELERY)
