@@ -47,7 +47,8 @@ def name_apps(project: ProjectFiles, lines: Sequence[StartLine], program: str) -
 
 
 def find_named(project: ProjectFiles, line: StartLine, kind: Kind) -> Meant | None:
-    """What a line's spec means in the first of its folders that has it."""
+    """What a line's spec means in the first of its folders that has it, as far as that is the project's own code: the
+    lines may be those of a repository of which the project is one folder."""
     module, colon, attribute = line.spec.partition(":")
     if module.endswith(".py"):
         module = module.removesuffix(".py").removeprefix("./").replace("/", ".")
@@ -55,7 +56,8 @@ def find_named(project: ProjectFiles, line: StartLine, kind: Kind) -> Meant | No
     for reading in (reading for spec in specs for reading in readings(spec, kind)):
         for candidate in candidates(project.follower, line.folders, reading.module):
             meant = candidate.meant(reading.attribute, kind)
-            if meant and not _is_library(candidate.file, meant):
+            own = candidate.file.is_relative_to(project.root)
+            if meant and own and not _is_library(candidate.file, meant):
                 return replace(meant, ref=_with_paths(line, meant.ref))
     return None
 

@@ -8,25 +8,35 @@ from pathlib import Path
 
 from devkit.settings.discover.follow import Follower
 from devkit.settings.discover.imports import Finder
-from devkit.settings.discover.kinds import Kind, place
+from devkit.settings.discover.kinds import CELERY, Kind, place
 from devkit.settings.discover.source import Source, read, why
 from devkit.settings.discover.values import Made
 from devkit.settings.evidence.walk import walk
 
 _ASIDE = frozenset(("test", "tests", "doc", "docs", "example", "examples", "benchmark", "benchmarks"))
+
+
+def _imports(package: str, name: str) -> str:
+    return rf"from[ \t]+{package}[\w.]*[ \t]+import[ \t]*(?:\([^)]*|[^\n]*)\b{name}\b|\.{name}\b"
+
+
 # What a file has that makes an app, by its class or by Celery's current one, or that takes one from elsewhere: first a
 # needle, which is much quicker to look for.
-_MAKES = (
-    (
-        b"celery",
-        re.compile(
-            rb"Celery|from[ \t]+celery\b[^\n]*\bcurrent_app|celery\.current_app|"
-            rb"^(?=[^\n]*celery)\w+[ \t]*(?::[^=\n]*)?=(?!=)",
-            re.MULTILINE,
+_MAKES = tuple(
+    (needle, re.compile("|".join(patterns).encode(), re.MULTILINE))
+    for needle, patterns in (
+        (
+            b"celery",
+            (
+                _imports("celery", "Celery"),
+                _imports("celery", "current_app"),
+                r"^\w*celery\w*[ \t]*(?::[^=\n]*)?=(?!=)",
+                r"^\w+[ \t]*(?::[^=\n]*)?=(?!=)[^\n\"'#]*(?:\.\w*celery|\.extensions\[)",
+            ),
         ),
-    ),
-    (b"FastAPI", re.compile(rb"FastAPI")),
-    (b"Flask", re.compile(rb"\bFlask\b")),
+        (b"FastAPI", (_imports("fastapi", "FastAPI"),)),
+        (b"Flask", (_imports("flask", "Flask"),)),
+    )
 )
 ROUNDS = 3  # of looking for who calls what makes an app
 KEPT_BYTES = 1 << 26
@@ -127,23 +137,31 @@ def scan(root: Path) -> ProjectFiles:
     follower = Follower(Finder(root))
     unread: dict[Path, str] = {}
     project = ProjectFiles(root, files, contents, follower, {}, unread)
-    _look_into(project, _that_make_apps(files, contents, unread))
+    makers = [Path(file) for file in _that_make_apps(files, contents, unread)]
+    near = {file: None for file in makers if not project.is_aside(file)}
+    _look_for_apps(project, near)
+    if not project.apps(CELERY):  # tests may be many, and have apps of their own
+        _look_for_apps(project, [file for file in makers if file not in near])
+    unread |= {file: reason for file, reason in follower.skipped.items() if file.is_relative_to(root)}
+    return project
+
+
+def _look_for_apps(project: ProjectFiles, files: Iterable[Path]) -> None:
+    """Look into these files, and into those that call what makes an app there."""
+    _look_into(project, files)
     done: set[str] = set()
     for _ in range(ROUNDS):
         makers = {name for source in project.sources.values() for name in _makers(project, source)} - done
         if not makers:
             break
         done |= makers
-        _look_into(project, _that_call(files, contents, makers))
-    unread |= {file: reason for file, reason in follower.skipped.items() if file.is_relative_to(root)}
-    return project
+        _look_into(project, map(Path, _that_call(project.files, project.contents, makers)))
 
 
-def _look_into(project: ProjectFiles, files: Iterable[str]) -> None:
+def _look_into(project: ProjectFiles, files: Iterable[Path]) -> None:
     for file in files:
-        path = Path(file)
-        if path not in project.sources and (source := project.follower.source(path, project.contents.of(file))):
-            project.sources[path] = source
+        if file not in project.sources and (source := project.follower.source(file, project.contents.of(str(file)))):
+            project.sources[file] = source
 
 
 def _that_make_apps(files: Iterable[str], contents: Contents, unread: dict[Path, str]) -> Iterator[str]:

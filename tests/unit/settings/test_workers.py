@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from devkit.errors import UsageError
 from devkit.settings.discover import AppRef, find_celery, find_programs
 from devkit.settings.discover.programs import WorkerProgram
 from devkit.settings.evidence.line import StartLine
@@ -84,6 +85,16 @@ def test_a_line_that_names_nothing_of_the_project_does_not_count(project: Write)
     assert told(workers(root, line(root, "gone.app"), line(root, "${APP}"), line(root, ""))) == [
         ("worker", "worker:app", None)
     ]
+
+
+def test_what_lies_outside_the_project_is_none_of_its_workers(project: Write) -> None:
+    """A folder of a repository whose compose file starts other folders' programs, too."""
+    root = project({"docker-compose.yml": "", "docs/conf.py": "", "jobs.py": APP, "back/worker.py": APP})
+    lines = [line(root, "jobs"), line(root, "worker", folders=(root / "back",))]
+
+    with pytest.raises(UsageError):
+        workers(root / "docs", *lines)
+    assert told(workers(root / "back", *lines)) == [("worker", "worker:app", None)]
 
 
 def test_pythonpath_is_imported_from_beside_the_working_directory(project: Write) -> None:
@@ -315,6 +326,14 @@ def test_a_reason_tells_why(project: Write) -> None:
         "app/worker.py:1  celery_app, whose tasks come with this module",
         "app/core.py:2  makes it",
     )
+
+
+def test_where_no_app_has_tasks_all_others_are_named(project: Write) -> None:
+    root = project({"jobs.py": APP, "web.py": CELERY.format("celery")})
+
+    found = find_programs(root)
+
+    assert (str(found.workers[0].app), len(found.notes)) == ("web:celery", 1)
 
 
 def test_only_one_celery_app_is_no_note(project: Write) -> None:
