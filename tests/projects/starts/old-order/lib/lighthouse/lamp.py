@@ -5,3 +5,8 @@ from lighthouse.power import power
 def blink(times):
     light = " ".join(["*"] * times)
     return light
+
+
+@power.task
+def turn():
+    return "turned"
