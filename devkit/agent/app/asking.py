@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 CONNECT_TIMEOUT_S = 2.0
+IMPORTING_S = 10.0  # what a transport imports only when it is used may be large: SQLAlchemy, boto3
 OWN_MEMORY = "it is in the memory of one process, no other one would find there what that has sent or stored"
 # Kombu makes a channel of these by talking to the server; of all others only once something is wanted of it.
 TALKATIVE = ("amqp", "amqps", "pyamqp", "librabbitmq", "redis", "rediss", "sentinel", "SQS", "sqs")
@@ -29,7 +30,8 @@ def broker_trouble(app: Any) -> "tuple[str | None, bool]":
         return _why(error), True
     if connection.transport_cls == "memory":
         return OWN_MEMORY, False
-    return _in_time(lambda: _ask_broker(app, connection))
+    seconds = CONNECT_TIMEOUT_S if connection.transport_cls in TALKATIVE else IMPORTING_S
+    return _in_time(lambda: _ask_broker(app, connection), seconds)
 
 
 def broker_url(app: Any) -> str:
@@ -114,7 +116,8 @@ def _question(app: Any, backend: Any) -> "Callable[[], object]":
         from celery.backends.database.session import SessionManager
 
         sessions = getattr(backend, "session_manager", None) or SessionManager()
-        return lambda: sessions.get_engine(backend.url, **backend.engine_options).connect().close()
+        engine = sessions.get_engine(backend.url, **backend.engine_options)  # which imports the driver
+        return lambda: engine.connect().close()
     client: Any = getattr(backend, "client", None)
     if hasattr(client, "ping"):
         return partial(client.ping)
@@ -152,19 +155,19 @@ class _Late(BaseException):
     """The time is over: not for a library to catch, as redis-py 3.5 does with a TimeoutError, only to ask again."""
 
 
-def _in_time(check: "Callable[[], object]") -> "tuple[str | None, bool]":
+def _in_time(check: "Callable[[], object]", seconds: float = CONNECT_TIMEOUT_S) -> "tuple[str | None, bool]":
     """None when the check passes within the time, else why it did not: looking up a name can take very long."""
 
     def give_up(*_: object) -> None:
         raise _Late
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, CONNECT_TIMEOUT_S)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         check()
         return None, False
     except _Late:
-        return f"no answer in {CONNECT_TIMEOUT_S:g} s", False
+        return f"no answer in {seconds:g} s", False
     except Exception as error:
         return _why(error), _is_missing(error)
     finally:

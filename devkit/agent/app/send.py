@@ -74,7 +74,7 @@ def _publish(app: Any, task: Any, task_id: str, order: SendOrder, tell: Tell) ->
         raise Problem("arguments", task=task.name, message=str(error)) from error
     except Exception as error:
         message = str(error) or type(error).__name__
-        raise Problem("not sent", what="broker", url=broker_url(app), message=message) from error
+        raise Problem("not sent", what="broker", url=broker_url(app), message=message, python="") from error
     finally:
         before_task_publish.disconnect(note)
     tell({"sent": result.id, "task": task.name})

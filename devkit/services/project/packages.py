@@ -2,8 +2,13 @@
 
 import re
 
-# By the beginning of the URL; for all others Celery has an extra of the same name.
+# Celery has an extra of the same name.
+EXTRAS = (
+    "arangodb", "azureblockblob", "cassandra", "consul", "cosmosdbsql", "couchbase", "couchdb", "dynamodb",
+    "elasticsearch", "librabbitmq", "mongodb", "s3", "sqs", "zookeeper",
+)  # fmt: skip
 PACKAGES = {
+    **{name: f"celery[{name}]" for name in EXTRAS},
     # What an older Celery asks for may be too old for its kombu.
     **dict.fromkeys(("redis", "rediss", "sentinel"), "celery[redis]' 'kombu[redis]"),
     **dict.fromkeys(("sqla", "sqlalchemy", "db", "database"), "celery[sqlalchemy]"),
@@ -16,14 +21,17 @@ PACKAGES = {
 BROUGHT_BY = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 MODULE = re.compile(r"No module named '(\w+)")
 OF_DATABASES = ("sqla", "sqlalchemy", "db")
+DATABASES = ("postgresql", "postgres", "mysql", "sqlite", "mariadb", "oracle", "mssql")
 
 
-def install_line(python: str, url: str, error: str) -> str:
-    """What installs it for this interpreter, by what the error says is not there."""
+def mend_lines(python: str, url: str, error: str) -> list[str]:
+    """What mends that something is not installed for this interpreter, by what the error says is not there."""
     scheme = url.partition(":")[0].partition("+")[0]
     module = found[1] if (found := MODULE.search(error)) else ""
+    if scheme in DATABASES:
+        return [f"begin the URL of a database with db+ (result backend) or sqla+ (broker): db+{scheme}://…"]
     if scheme in OF_DATABASES and module not in ("", "sqlalchemy"):  # there is a driver for each kind of them
         package = BROUGHT_BY.get(module, module)
     else:
-        package = PACKAGES.get(scheme, f"celery[{scheme}]")
-    return f"{python} -m pip install '{package}'"
+        package = PACKAGES.get(scheme, "")
+    return [f"{python} -m pip install '{package}'"] if package else []

@@ -11,13 +11,11 @@ from devkit.model.wire import SendNews, SendOrder, Trouble
 from devkit.services.project.broker import masked
 from devkit.services.project.errand import run_errand
 from devkit.services.project.facts import problem_error
-from devkit.services.project.packages import install_line
+from devkit.services.project.packages import mend_lines
 from devkit.services.project.target import find_target
 from devkit.services.project.unreached import in_words, tasks_not_reached
 from devkit.settings.discover import AppRef
 from devkit.settings.load import Settings
-
-START = "start the stack: devkit up"
 
 
 def send(
@@ -77,10 +75,10 @@ def _in_words(problem: Trouble, task: str, app: AppRef, root: Path) -> DevkitErr
                 mend=["give others with --args '[…]' or --kwargs '{…}'"],
             )
         case "not sent":
-            install = filter(None, [problem.get("python")])
+            python, url, message = problem["python"], problem["url"], problem["message"]
             return DevkitError(
-                f"the {problem['what']} {masked(problem['url'])} does not answer: {problem['message']}",
-                mend=[*(install_line(python, problem["url"], problem["message"]) for python in install), START],
+                f"the {problem['what']} {masked(url)} does not answer: {message}",
+                mend=[*(mend_lines(python, url, message) if python else []), "start the stack: devkit up"],
             )
         case "stays away":
             return DevkitError(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from devkit.model.wire import AppFacts
 from devkit.services.ports import USUAL_PORTS
 from devkit.services.project.broker import Choice, is_amqp, masked
-from devkit.services.project.packages import install_line
+from devkit.services.project.packages import mend_lines
 from devkit.services.stack.apps import StackApp
 from devkit.services.stack.project import StackProject
 from devkit.services.stack.rabbitmq import rabbitmq_service
@@ -56,7 +56,7 @@ def _notes(facts: AppFacts, choice: Choice) -> list[str]:
         if one.is_redis or (choice.no_redis and is_amqp(one.url)):
             continue  # something of the same kind is in the table
         missing = facts["broker_missing"] if one.url == facts["broker"] else facts["result_backend_missing"]
-        mend = f" ({install_line(facts['python'], one.url, one.why)})" if missing else ""
+        mend = "".join(f" ({line})" for line in mend_lines(facts["python"], one.url, one.why)) if missing else ""
         notes.append(f"{masked(one.url)} is not used: {one.why}{mend}")
     if facts["eager"] is not None:
         place = f" ({facts['eager']})" if facts["eager"] else ""

@@ -15,7 +15,7 @@ from devkit.model.embedded import AMQP, address
 from devkit.model.wire import AppFacts
 from devkit.services.ports import USUAL_PORTS, Port
 from devkit.services.project.broker import Choice, Replaced, is_amqp, is_local, masked, program_name
-from devkit.services.project.packages import install_line
+from devkit.services.project.packages import mend_lines
 from devkit.stack.ports import HOST, is_free
 
 # Where in a URL of theirs the number of a database is.
@@ -78,7 +78,7 @@ def _check_asked(facts: AppFacts, asked: Choice, rabbitmq_port: Port | None) -> 
         ("result backend", asked.result_backend, facts["result_backend_error"], facts["result_backend_missing"]),
     ):
         if url and error:
-            install = [install_line(facts["python"], url, error)] if missing else []
+            install = mend_lines(facts["python"], url, error) if missing else []
             raise DevkitError(
                 f"the {name} {masked(url)} does not answer: {error}",
                 mend=[*install, "start it, or correct the URL", "leave it out: devkit starts a Redis of its own"],
@@ -92,7 +92,7 @@ def _check_speaks(what: str, url: str, facts: AppFacts, *, missing: bool) -> Non
         raise DevkitError(
             f"{facts['python']} cannot speak Redis, as the {what} {masked(url)} needs: {lacks}",
             mend=[
-                install_line(facts["python"], url, lacks),
+                *mend_lines(facts["python"], url, lacks),
                 'or name the project\'s interpreter: python = "..." ([tool.devkit])',
             ],
         )

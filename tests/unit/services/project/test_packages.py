@@ -2,7 +2,7 @@
 
 import pytest
 
-from devkit.services.project.packages import install_line
+from devkit.services.project.packages import mend_lines
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,11 @@ from devkit.services.project.packages import install_line
     ],
 )
 def test_by_the_url_and_what_is_not_there(url: str, error: str, package: str) -> None:
-    assert install_line("python", url, error) == f"python -m pip install '{package}'"
+    assert mend_lines("python", url, error) == [f"python -m pip install '{package}'"]
+
+
+def test_what_no_package_mends() -> None:
+    assert mend_lines("python", "nosuch://", "No such transport: nosuch") == []
+    (line,) = mend_lines("python", "postgresql://user:secret@db/x", "Unknown result backend: 'postgresql'")
+    assert "db+postgresql://" in line
+    assert "secret" not in line
