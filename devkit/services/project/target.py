@@ -9,8 +9,7 @@ from devkit.errors import DevkitError
 from devkit.model.status import AppStatus
 from devkit.model.text import is_named
 from devkit.services.commands import with_paths
-from devkit.services.environment.started import started
-from devkit.services.environment.surroundings import find_surroundings
+from devkit.services.environment.kept import surroundings_now
 from devkit.services.project.broker import asked_for, settled
 from devkit.services.project.programs import first_app
 from devkit.services.project.python import find_python
@@ -61,7 +60,6 @@ def find_target(settings: Settings, task: str = "") -> Target:
     else:
         app = first_app(settings, "" if status else task)
     given, running = given_brokers(settings, found)
-    servers = started(settings, running)
     python = find_python(settings.root, settings.options.python, settings.environ)
     routes = None
     if not running and has_compose_file(settings.root):  # else nothing is imported for it
@@ -71,7 +69,7 @@ def find_target(settings: Settings, task: str = "") -> Target:
     if routes:
         environ = routes.environ(settings.environ, given)
     else:
-        around = find_surroundings(settings, "worker", brokers=given, started=servers)
+        around = surroundings_now(settings, "worker", given, running)
         environ = {**settings.environ, **around.changes(settings), **given}
     return Target(app, python, with_paths(app, environ), routes, settings.root)
 

@@ -18,8 +18,8 @@ from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
 from devkit.reload.program import Program
 from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
-from devkit.services.environment.started import started
-from devkit.services.environment.surroundings import changes, find_surroundings
+from devkit.services.environment.kept import surroundings_now
+from devkit.services.environment.surroundings import changes
 from devkit.services.project.broker import settled
 from devkit.services.project.facts import problem_error
 from devkit.services.project.python import find_python
@@ -142,8 +142,7 @@ class _Runner:
         """What a parent's order would tell. Raises DevkitError."""
         self._app = self._plan.find_app(self._settings)
         self._late, running = given_brokers(self._settings)
-        servers = started(self._settings, running)
-        around = find_surroundings(self._settings, self._plan.kind, brokers=self._late, started=servers)
+        around = surroundings_now(self._settings, self._plan.kind, self._late, running)
         self._given, self._servers = around.given, around.servers
 
     def _await_order(self, zygote: ZygoteProcess) -> ServiceOrder | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from devkit.model.loop import Signalled
 from devkit.services.alone import only_stack
+from devkit.services.environment.kept import keep
 from devkit.services.signals import signals_into
 from devkit.services.stack.assemble import Stack, assemble
 from devkit.services.stack.containers import stop_left
@@ -52,6 +53,7 @@ def run_stack(settings: Settings, wanted: Sequence[str], make_reporter: MakeRepo
         early = EarlyProcesses()
         cleanup.callback(early.close)
         stack = assemble(settings, wanted, early)
+        keep(settings.paths, stack.project.surroundings)
         early.close(besides=[service.argv for service in stack.services])
         cleanup.callback(stack.ports.close)
         inbox: Inbox = SimpleQueue()
