@@ -119,7 +119,8 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     services = [*beside, *made.all(workers, apis, tuple(one.name for one in beside))]
     project = made.of(None)
     told = [note_of(settings.root, app.ref, app.facts["tasks"]) for app in apps if app.facts]
-    notes = [*found.notes, *filter(None, told), *notes_on(project.surroundings, settings)]
+    replaced = [one.url for app in apps for one in app.choice.replaced]
+    notes = [*found.notes, *filter(None, told), *notes_on(project.surroundings, settings, replaced)]
     notes += [*made.notes, *broker_notes(apps)]
     first_api = next((api.app for api in apis if api.app), None)
     return Stack(project, _with_dependencies(services, wanted), apps, notes, ports, run, first_api)
