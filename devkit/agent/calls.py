@@ -101,8 +101,9 @@ def _heard(original: Any) -> "Callable[..., Any]":
         try:
             einfo = original(info, task, *args, **kwargs)
         except Exception as trouble:
-            # Celery cannot store it, such as over what it cannot read. The main process hears of this in its place.
-            if error is not None:
+            # Celery cannot store it, such as over what it cannot read. The main process hears of this in its place. What
+            # the task's own on_failure raises stands for itself.
+            if error is not None and _is_of_storing(trouble):
                 trouble.devkit = attributes(error).get("devkit") or _passed_on(error, heard)  # type: ignore[attr-defined]
             raise
         if einfo is not None:
@@ -113,6 +114,11 @@ def _heard(original: Any) -> "Callable[..., Any]":
         return einfo
 
     return handle
+
+
+def _is_of_storing(trouble: BaseException) -> bool:
+    """Whether it comes from a backend's mark_as_failure or mark_as_retry (celery.app.trace.TraceInfo)."""
+    return any(frame.f_code.co_name.startswith("mark_as_") for frame, _ in traceback.walk_tb(trouble.__traceback__))
 
 
 def _told(heard: "list[Any]", text: str) -> Any:

@@ -96,7 +96,7 @@ def seldom():
     return 1
 
 
-@app.task(queue="slow-queue")
+@app.task
 def elsewhere():
     return 1
 
@@ -230,16 +230,16 @@ def test_whose_result_is_ignored(stack: Project) -> None:
 
 def test_a_queue_that_nobody_consumes_is_said(stack: Project) -> None:
     said = r"queue slow-queue: nobody consumes it; \S+ has celery: devkit up -Q celery,slow-queue"
-    waiting = stack.start("run", "elsewhere")
+    waiting = stack.start("run", "elsewhere", "--queue", "slow-queue")
     waiting.wait_for(said)
     waiting.press_ctrl_c()
     assert waiting.end() == 130
-    done = run(stack, "elsewhere", options=("--no-wait",)).expect(0)
+    done = run(stack, "elsewhere", options=("--queue", "slow-queue", "--no-wait")).expect(0)
     assert re.search(said, done.err)
     assert "nobody" not in run(stack, "rest", 0, options=("--no-wait",)).err
 
     stack.start("worker", "-Q", "slow-queue", "-c", "1", "-n", "slow").wait_for("generation 1 is live")
-    assert "nobody" not in run(stack, "elsewhere").expect(0).err
+    assert "nobody" not in run(stack, "elsewhere", options=("--queue", "slow-queue")).expect(0).err
     stack.started()[-1].close()
 
 

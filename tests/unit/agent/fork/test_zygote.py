@@ -314,7 +314,8 @@ def test_code_that_cannot_be_imported_is_told_and_does_no_harm(start: Start, tmp
     started.start(2)
     told = started.told("failed", generation=2)
 
-    assert told["failed"] == {"problem": "raises", "message": "ZeroDivisionError: division by zero"}
+    problem = {"problem": "raises", "message": "ZeroDivisionError: division by zero"}
+    assert told["failed"].items() >= {**problem, "file": str(tmp_path / "shop.py"), "line": 1}.items()
     assert told["text"].count("File ") == told["text"].count("shop.py") == 2
     assert started.told("exited", exited=2)["code"] == 1
     (tmp_path / "shop.py").write_text(SHOP)
