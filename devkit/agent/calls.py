@@ -101,8 +101,8 @@ def _heard(original: Any) -> "Callable[..., Any]":
         try:
             einfo = original(info, task, *args, **kwargs)
         except Exception as trouble:
-            # Celery cannot store it, such as over what it cannot read. The main process hears of this in its place. What
-            # the task's own on_failure raises stands for itself.
+            # Celery cannot store it, such as over what it cannot read. The main process hears of this in its place.
+            # What the task's own on_failure raises stands for itself.
             if error is not None and _is_of_storing(trouble):
                 trouble.devkit = attributes(error).get("devkit") or _passed_on(error, heard)  # type: ignore[attr-defined]
             raise
