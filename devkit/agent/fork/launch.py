@@ -45,8 +45,9 @@ def enter(order: Where) -> None:
 def import_from(order: Where) -> None:
     """The working directory comes first on the path, then PYTHONPATH, as in an interpreter that starts with both."""
     os.chdir(order["cwd"])
+    del sys.path[0]  # where this process began
     paths = [path for path in order["env"].get("PYTHONPATH", "").split(os.pathsep) if path and path not in sys.path]
-    sys.path[:1] = [order["cwd"], *paths]
+    sys.path[:0] = [order["cwd"], *paths]
     for folder in (order["cwd"], *paths):  # a new module is found although the listing may be remembered
         sys.path_importer_cache.pop(folder, None)
 

@@ -35,7 +35,8 @@ def workers_of(
     entries = best_entries(project)
     near = [one for one in named if not project.is_aside(one.line.file)]
     # Any other line of Celery's names the app, too.
-    others = [one for program in ("beat", "flower") for one in name_apps(project, lines, program)]
+    also = [one for program in ("beat", "flower") for one in name_apps(project, lines, program)]
+    others = [one for one in also if not project.is_aside(one.line.file)]
     programs = _by_lines(project, near) or _by_lines(project, others, options=False)
     if not programs and entries:
         programs = [_by_code(project, entries[0])]
