@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from devkit.errors import DevkitError
+from devkit.model.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,8 +41,8 @@ def table_text(table: "Table", width: int) -> str:
 def error_text(error: DevkitError, *, colour: bool) -> str:
     """The error as people read it: what, the excerpt, where devkit looked, what mends it."""
     head, dim, off = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if colour else ("", "", "")
-    lines = [f"{head}Error:{off} {error.what}"]
+    lines = [f"{head}Error:{off} {printable(error.what, lines=True)}"]
     lines += [f"  {dim}│{off} {line}" for line in error.excerpt.rstrip().splitlines()]
-    lines += [f"  looked: {place}" for place in error.looked]
-    lines += [f"  mend: {way}" for way in error.mend]
+    lines += [f"  looked: {printable(place, lines=True)}" for place in error.looked]
+    lines += [f"  mend: {printable(way, lines=True)}" for way in error.mend]
     return "\n".join(lines)

@@ -26,9 +26,10 @@ def init(given: Globals, /, docker: bool, force: bool, **flags: object) -> int:
     With --docker: a compose file and a Dockerfile for this project.
     """
     from devkit.cli.console import say
+    from devkit.model.text import printable
     from devkit.services.init import setup
 
     settings = given.settings(**flags)
     for line in (setup.write_docker if docker else setup.write_settings)(settings, force=force):
-        say(line)
+        say(printable(line, lines=True))
     return 0

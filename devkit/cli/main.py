@@ -73,5 +73,12 @@ def main() -> None:
     except Exception as error:
         if given.debug:
             raise
-        say(f"Error: devkit itself failed: {type(error).__name__}: {error}\n  mend: devkit --debug … shows where")
+        say(
+            error_text(
+                DevkitError(
+                    f"devkit itself failed: {type(error).__name__}: {error}", mend=["devkit --debug … shows where"]
+                ),
+                colour=wants_colour(sys.stderr),
+            )
+        )
         sys.exit(1)

@@ -104,7 +104,10 @@ async def connect(host: str, port: int, stream: socket.socket | None = None) -> 
         stream.setblocking(False)
         _, client = await loop.create_connection(_Client, sock=stream)
     else:
-        _, client = await loop.create_connection(_Client, host, port)
+        try:
+            _, client = await loop.create_connection(_Client, host, port)
+        except UnicodeError as error:
+            raise OSError(f"no host has such a name: {host}") from error
     return Connection(client)
 
 

@@ -51,7 +51,7 @@ def address(host: str) -> str:
     host = host.lower()
     if not host or host == "localhost" or host.endswith(".localhost"):
         return LOOPBACK
-    with suppress(OSError):
+    with suppress(OSError, UnicodeError):  # the latter for what can be no host's name, as `a..b`
         return str(socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)[0][4][0])
     with suppress(OSError), open(HOSTS, encoding="utf-8", errors="replace") as lines:
         for line in lines:
@@ -80,7 +80,7 @@ def _rabbitmq_folder(host: str, port: int) -> str:
 
 
 def _answer(host: str, port: int, question: bytes) -> bytes:
-    with suppress(OSError), socket.create_connection((host, port), TIMEOUT_S) as connection:
+    with suppress(OSError, UnicodeError), socket.create_connection((host, port), TIMEOUT_S) as connection:
         connection.sendall(question)
         return connection.recv(MOST_BYTES)
     return b""

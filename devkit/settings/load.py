@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from devkit.errors import DevkitError, UsageError, did_you_mean
+from devkit.settings.files import read
 from devkit.settings.options import Options, check_of, environment_name, known
 from devkit.settings.paths import Paths, paths_for
 from devkit.settings.tables import (
@@ -164,6 +165,8 @@ def _value(
     elif key in table:
         where = f"pyproject.toml, line {line_of(text, 'tool', 'devkit', key)}: '{key}'"
         value, source = _checked(table[key], types[key], where), "pyproject.toml"
+        if not all(str(one).isprintable() for one in (value if isinstance(value, tuple) else (value,))):
+            raise UsageError(f"{where} has characters that cannot be printed", mend=["take them out"])
     else:
         return None, DEFAULT
     check = check_of(key)
@@ -174,12 +177,14 @@ def _value(
 
 def _read_pyproject(path: Path) -> tuple[dict[str, Any], str]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read(path).decode().replace("\r\n", "\n")
         return tomllib.loads(text), text
     except FileNotFoundError:
         return {}, ""
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", mend=["make it readable"]) from error
+        raise UsageError(f"cannot read {path}: {error.strerror or error}", mend=["make it readable"]) from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is nested too deep", mend=["correct it"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", mend=["correct the line that it names"]) from error
 
@@ -222,6 +227,8 @@ def _env_files(root: Path, asked: Sequence[Path]) -> dict[str, str]:
     for path in paths:
         try:
             found |= {key: value for key, value in dotenv_values(path).items() if value is not None}
+            if odd := next((key for key, value in found.items() if "\0" in key + value), None):
+                raise UsageError(f"{path} has a NUL character at {odd!r}", mend=["take it out"])
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot read {path}: {error}", mend=["make it a readable UTF-8 file"]) from error
     return found

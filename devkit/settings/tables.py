@@ -52,15 +52,21 @@ class ApiTable:
 
 
 def is_strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(part, str) for part in value)
+    return isinstance(value, list) and all(isinstance(part, str) and "\0" not in part for part in value)
 
 
 def is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+def _is_line(value: Any) -> bool:
+    return is_text(value) and value.isprintable()
 
 
 def _is_environment(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(part, (str, int, float)) for part in value.values())
+    return isinstance(value, dict) and all(
+        isinstance(part, (str, int, float)) and "\0" not in str(part) for part in value.values()
+    )
 
 
 def _is_number(value: Any, most: int = 65535) -> bool:
@@ -80,15 +86,18 @@ SERVICE_KEYS: Keys = {
     "depends_on": (is_strings, 'depends_on = ["api"]'),
 }
 WORKER_KEYS: Keys = {
-    "celery": (is_text, 'celery = "billing.worker:app"'),
-    "folder": (is_text, 'folder = "billing"'),
-    "queues": (lambda value: is_text(value) or (is_strings(value) and value != []), 'queues = "mails,reports"'),
-    "pool": (is_text, 'pool = "threads"'),
+    "celery": (_is_line, 'celery = "billing.worker:app"'),
+    "folder": (_is_line, 'folder = "billing"'),
+    "queues": (
+        lambda value: _is_line(value) or (is_strings(value) and value != [] and all(map(_is_line, value))),
+        'queues = "mails,reports"',
+    ),
+    "pool": (_is_line, 'pool = "threads"'),
     "concurrency": (_is_number, "concurrency = 4"),
 }
 API_KEYS: Keys = {
-    "api": (is_text, 'api = "billing.main:app"'),
-    "folder": (is_text, 'folder = "billing"'),
+    "api": (_is_line, 'api = "billing.main:app"'),
+    "folder": (_is_line, 'folder = "billing"'),
     "kind": (lambda value: value in get_args(ApiKind), 'kind = "flask"'),
     "factory": (lambda value: isinstance(value, bool), "factory = true"),
     "port": (_is_number, "port = 8001"),

@@ -23,7 +23,7 @@ def http_answers(url: str, method: str = "GET") -> Poll:
 
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_S)
-        with suppress(OSError, http.client.HTTPException), closing(connection):
+        with suppress(OSError, UnicodeError, http.client.HTTPException), closing(connection):
             connection.request(method, urlunsplit(("", "", parts.path or "/", parts.query, "")))
             return connection.getresponse().status < 500
         return False
@@ -35,7 +35,7 @@ def tcp_answers(host: str, port: int) -> Poll:
     """Ready when the port accepts a connection."""
 
     def check() -> bool:
-        with suppress(OSError), socket.create_connection((host, port), TIMEOUT_S):
+        with suppress(OSError, UnicodeError), socket.create_connection((host, port), TIMEOUT_S):
             return True
         return False
 

@@ -11,6 +11,7 @@ from devkit.cli.console import error_text, wants_colour
 from devkit.cli.stack.table import all_ready, service_table
 from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus
+from devkit.model.text import printable
 from devkit.settings.paths import Paths
 from devkit.stack.excerpt import excerpt
 from devkit.stack.logfile import LogFile, now
@@ -81,7 +82,7 @@ class Report:
 
     def notice(self, text: str) -> None:
         """Something that happened to a service."""
-        self._printer.say(f"devkit: {text}\n", STDERR)
+        self._printer.say(f"devkit: {printable(text, lines=True)}\n", STDERR)
 
     def stopping(self) -> None:
         """The stack stops; from now on nothing waits for a slow terminal."""

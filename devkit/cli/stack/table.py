@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from devkit.cli.console import table_text
 from devkit.model.status import ServiceStatus
+from devkit.model.text import printable
 
 STATE_STYLES = {"ready": "green", "failed": "bold red", "starting": "yellow", "reloading": "yellow", "stopped": "dim"}
 
@@ -21,7 +22,7 @@ def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str
         columns["state"] = [Text(service.state, STATE_STYLES[service.state]) for service in services]
     columns["ready after"] = [Text("" if s.ready_s is None else f"{s.ready_s:.2f} s") for s in services]
     columns["url"] = [Text(service.url or "") for service in services]
-    columns["how"] = [Text(_how(service), "dim") for service in services]
+    columns["how"] = [Text(printable(_how(service)), "dim") for service in services]
 
     width = shutil.get_terminal_size().columns - 2 if sys.stdout.isatty() else 1000
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")

@@ -120,7 +120,8 @@ def fingerprint_of(file: Path, user: str) -> str:
     digest = hashlib.sha256(user.encode())
     for path in sorted({file, *(path for pattern in INGREDIENTS for path in file.parent.glob(pattern))}):
         with suppress(OSError):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+            if path.is_file():
+                digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

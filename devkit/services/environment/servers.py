@@ -65,7 +65,7 @@ def answers(server: Server, besides: Collection[str] = ()) -> bool:
     for place in server["ports"].values():
         host, _, port = place.rpartition(":")
         if place not in besides:
-            with suppress(OSError), socket.create_connection((host, int(port)), ANSWERS_S):
+            with suppress(OSError, UnicodeError), socket.create_connection((host, int(port)), ANSWERS_S):
                 return True
     return False
 

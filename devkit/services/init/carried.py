@@ -10,7 +10,7 @@ import yaml
 
 from devkit.settings.evidence.compose import ComposeService, Variable
 from devkit.settings.evidence.launch import start_lines
-from devkit.settings.evidence.walk import text_of
+from devkit.settings.files import text_of
 
 BROKERS = {"redis": re.compile("redis|valkey"), "rabbitmq": re.compile("rabbitmq")}
 # What the file sets itself, or what is about the image that it was written for.

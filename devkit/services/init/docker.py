@@ -13,6 +13,7 @@ from devkit.services.init.origin import Origin, copy_source
 from devkit.services.init.requirements import Install, find_install
 from devkit.services.init.template import fill
 from devkit.settings.discover.programs import Found
+from devkit.settings.files import text_of
 
 DOCKERFILE = "Dockerfile.dev"
 IGNORE = f"{DOCKERFILE}.dockerignore"
@@ -128,8 +129,8 @@ def make_ignored(folder: Path) -> None:
 def _name(root: Path) -> str:
     """What images are called where compose does not tell its project's name."""
     try:
-        name = tomllib.loads((root / "pyproject.toml").read_text()).get("project", {}).get("name", root.name)
-    except (OSError, ValueError):
+        name = tomllib.loads(text_of(root / "pyproject.toml")).get("project", {}).get("name", root.name)
+    except (ValueError, AttributeError):
         name = root.name
     return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-") or "app"
 

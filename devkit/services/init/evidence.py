@@ -8,7 +8,7 @@ from devkit.settings.discover import AppRef
 from devkit.settings.discover.project import scan
 from devkit.settings.evidence.compose import ComposeService, compose_services
 from devkit.settings.evidence.dockerfile import dockerfiles
-from devkit.settings.evidence.walk import text_of
+from devkit.settings.files import text_of
 
 PYTHONS = (13, 12, 11)  # the 3.x that devkit runs on; the first one that the project allows is taken
 SCHEDULE = re.compile(r"\b(beat_schedule|add_periodic_task|CELERY_?BEAT_SCHEDULE)\b")

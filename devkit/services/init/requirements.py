@@ -9,7 +9,8 @@ from os.path import normpath
 from pathlib import Path
 from typing import Any
 
-from devkit.settings.evidence.walk import text_of, walk
+from devkit.settings.evidence.walk import walk
+from devkit.settings.files import read, text_of
 
 # In the order in which they are looked for in a folder; then whatever else is called requirements.
 USUAL = (
@@ -132,8 +133,8 @@ def _listed(place: Path) -> Iterator[tuple[str, str]]:
 
 def _read(pyproject: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return tomllib.loads(read(pyproject).decode())
+    except (OSError, ValueError, RecursionError):
         return {}
 
 
@@ -165,7 +166,7 @@ def _names_celery(files: Iterable[Path]) -> bool:
 def _from_requirements(root: Path, chosen: Sequence[Path]) -> Install:
     paths = list(dict.fromkeys(path for one in chosen for path in _with_included(one, root)))
     files = tuple(path.relative_to(root).as_posix() for path in paths)
-    own = [path.relative_to(root).as_posix() for path in paths if ITSELF.search(path.read_text(errors="replace"))]
+    own = [path.relative_to(root).as_posix() for path in paths if ITSELF.search(text_of(path))]
     run = "RUN " + (f"{WITHOUT_ITSELF} {' '.join(own)} && " if own else "") + "pip install"
     run += "".join(f" -r {path.relative_to(root).as_posix()}" for path in chosen)
     return Install(files, "\n".join([*_copies(files), run]))
@@ -174,7 +175,7 @@ def _from_requirements(root: Path, chosen: Sequence[Path]) -> Install:
 def _with_included(file: Path, root: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """The file and those that it includes: `-r base.txt`, `-c constraints.txt`."""
     yield file
-    for name in INCLUDES.findall(file.read_text(errors="replace")):
+    for name in INCLUDES.findall(text_of(file)):
         path = Path(normpath(file.parent / name))
         if path.is_file() and root in path.parents and path not in seen:
             yield from _with_included(path, root, seen | {file})

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from devkit.settings.evidence.walk import above, read, walk
+from devkit.settings.evidence.walk import above, walk
 from devkit.settings.evidence.yaml_tree import UnreadableError, Value, parse
+from devkit.settings.files import read
 
 FOLDERS_DEEP = 3
 # How `devkit init --docker` begins its own, which tells nothing of the project's.
@@ -29,6 +30,7 @@ def candidates(root: Path) -> list[Path]:
     for folder in above(root):
         with suppress(OSError):
             found += [file for file in folder.iterdir() if file.suffix in (".yml", ".yaml") and file.is_file()]
+    found = [file for file in found if file.name.isprintable()]
 
     def rank(file: Path) -> tuple[bool, bool, int, int, str]:
         variant = 0 if STANDARD.fullmatch(file.name) else 1 if _DEVELOPMENT.search(file.name) else 2
@@ -59,7 +61,8 @@ def services_in(file: Path) -> Mapping[str, Value]:
     if not _SERVICES.search(source) or text.startswith(OWN):
         return {}
     document = parse(file, text)
-    services = document.items["services"].items if document and "services" in document.items else {}
+    every = document.items["services"].items if document and "services" in document.items else {}
+    services = {name: one for name, one in every.items() if name.isprintable()}
     return services if NAME.fullmatch(file.name) or any(map(is_whole, services.values())) else {}
 
 

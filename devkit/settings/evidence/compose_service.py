@@ -158,7 +158,7 @@ def _environment(parts: Sequence[Value], values: Mapping[str, str]) -> tuple[Var
                 found[name] = Variable(name, values.get(name, ""), value.file, line, unset)
             else:
                 found[name] = variable(name, text, values, value.file, line)
-    return tuple(found.values())
+    return tuple(one for one in found.values() if one.is_usable)
 
 
 def _settings(value: Value) -> Iterator[tuple[str, str | None, int]]:

@@ -6,7 +6,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from devkit.settings.evidence.walk import read, walk
+from devkit.settings.evidence.walk import walk
+from devkit.settings.files import read
 
 
 def with_default(root: Path, names: Iterable[str]) -> set[str]:

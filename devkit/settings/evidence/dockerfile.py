@@ -12,7 +12,8 @@ from typing import Any
 
 from devkit.settings.evidence.interpolate import expand
 from devkit.settings.evidence.variables import Variable, variable
-from devkit.settings.evidence.walk import text_of, walk
+from devkit.settings.evidence.walk import walk
+from devkit.settings.files import text_of
 
 # How `devkit init --docker` begins its own, which tells nothing of the project's.
 OWN = re.compile(r"# The image that \S+ runs the project in: what it needs is installed, its code is mounted\.")

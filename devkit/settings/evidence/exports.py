@@ -10,7 +10,7 @@ from devkit.settings.evidence.compose_service import ComposeService
 from devkit.settings.evidence.containers import image
 from devkit.settings.evidence.places import places
 from devkit.settings.evidence.variables import Variable, variable
-from devkit.settings.evidence.walk import text_of
+from devkit.settings.files import text_of
 
 _EXPORT = re.compile(r"\s*export\s+(.+)")
 _NAME = re.compile(r"[A-Za-z_]\w*")

@@ -17,11 +17,13 @@ from devkit.settings.evidence.piece import Piece
 from devkit.settings.evidence.places import Places
 from devkit.settings.evidence.python_calls import may_start, python_calls
 from devkit.settings.evidence.starts import Start
-from devkit.settings.evidence.walk import Tree, above, may_tell, read, text_of, walk
+from devkit.settings.evidence.walk import Tree, above, may_tell, walk
 from devkit.settings.evidence.where import Where, distance, of_file
+from devkit.settings.files import read, text_of
 
 LONGEST = 1 << 17  # characters that are looked at: no start script has more
 CALLS_DEEP = 3
+MOST_CALLS = 50  # files that one command leads to: scripts may call each other in circles
 
 Reader = Callable[[Path, str], Iterator[Piece]]
 _NEEDLES = (b"elery", b"corn", b"astapi", b"lask", b"lower", b".py", b".sh", b"daphne", b"granian", b"python -m")
@@ -75,12 +77,14 @@ def start_lines(root: Path, contents: Callable[[str], bytes] | None = None) -> t
 def _start_lines(root: Path, contents: Callable[[str], bytes]) -> tuple[StartLine, ...]:
     tree = walk(root)
     found: dict[tuple[object, ...], tuple[tuple[bool, int, int], StartLine]] = {}
+    seen: set[tuple[object, ...]] = set()
     for rank, piece, where in _pieces(root, tree, contents):
-        for line in _lines(piece, where, root, CALLS_DEEP):
+        for line in _lines(piece, where, root, iter(range(MOST_CALLS))):
             key = (line.file, line.line, line.program, line.spec, line.queues)
-            if rank == COMPOSE or not any(other[:3] == key[:3] for other in found):
+            if rank == COMPOSE or key[:3] not in seen:
                 place = (tree.is_aside(line.file), rank, tree.depth(where.file) if rank else 0)
                 found.setdefault((*key, line.service), (place, line))
+                seen.add(key[:3])
     return tuple(line for _, line in sorted(found.values(), key=lambda one: one[0]))
 
 
@@ -107,7 +111,9 @@ def _files_above(root: Path) -> Iterator[str]:
         return
     for folder in folders:
         with suppress(OSError), os.scandir(folder) as entries:
-            yield from sorted(entry.path for entry in entries if may_tell(entry.name) and entry.is_file())
+            yield from sorted(
+                entry.path for entry in entries if entry.name.isprintable() and may_tell(entry.name) and entry.is_file()
+            )
 
 
 def _told(file: str) -> Iterator[tuple[int, Piece]]:
@@ -122,7 +128,9 @@ def _told(file: str) -> Iterator[tuple[int, Piece]]:
             yield from ((kind[0], piece) for piece in kind[1](Path(file), text))
 
 
-def _lines(piece: Piece | Start, where: Where, root: Path, deep: int) -> Iterator[StartLine]:
+def _lines(
+    piece: Piece | Start, where: Where, root: Path, calls: Iterator[int], deep: int = CALLS_DEEP
+) -> Iterator[StartLine]:
     """What a command starts, also where it only calls a script that does."""
     if isinstance(piece, Start):
         started: Iterator[Start | Call] = iter((piece,))
@@ -138,11 +146,11 @@ def _lines(piece: Piece | Start, where: Where, root: Path, deep: int) -> Iterato
         if isinstance(one, Start):
             if line := _line(one, there, root):
                 yield line
-        elif deep:
-            yield from _called(one, there, root, deep - 1)
+        elif deep and next(calls, None) is not None:
+            yield from _called(one, there, root, calls, deep - 1)
 
 
-def _called(call: Call, where: Where, root: Path, deep: int) -> Iterator[StartLine]:
+def _called(call: Call, where: Where, root: Path, calls: Iterator[int], deep: int) -> Iterator[StartLine]:
     """What the file does that is called."""
     file = _file_of(call, where, root)
     if file is None or file.suffix not in ("", ".sh", ".bash", ".zsh", ".py"):
@@ -152,12 +160,12 @@ def _called(call: Call, where: Where, root: Path, deep: int) -> Iterator[StartLi
         if file.parent not in inner.folders and not call.module:  # a script's own folder is the first on its path
             inner = replace(inner, folders=(file.parent, *inner.folders))
         for piece in python_calls(file, _bytes(str(file)), called=True):
-            yield from _lines(piece, inner, root, deep)
+            yield from _lines(piece, inner, root, calls, deep)
     else:
         for one in read_text(text_of(file)[:LONGEST], inner.environ, 1, call.args):
             there = inner.after(one.changes)
-            if isinstance(one, Call) and deep:
-                yield from _called(one, there, root, deep - 1)
+            if isinstance(one, Call) and deep and next(calls, None) is not None:
+                yield from _called(one, there, root, calls, deep - 1)
             elif isinstance(one, Start) and (line := _line(one, there, root)):
                 yield line
 
@@ -181,7 +189,9 @@ def _file_of(call: Call, where: Where, root: Path) -> Path | None:
 
 
 def _line(start: Start, where: Where, root: Path) -> StartLine | None:
-    """None where it starts what is not this project's."""
+    """None where it starts what is not this project's, or has what no terminal should be shown."""
+    if not "".join((start.spec, start.queues, start.pool, start.text, start.service)).isprintable():
+        return None
     besides = tuple(dict.fromkeys((*where.besides, where.file.parent, root)))
     folders = replace(where, besides=besides).imports(start)
     if not folders or distance(folders[0], start) > 1:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devkit.settings.evidence.interpolate import expand
-from devkit.settings.evidence.walk import text_of
+from devkit.settings.files import text_of
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Variable:
     file: Path
     line: int
     unset: tuple[str, ...] = ()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a program can be given it, and its name be shown."""
+        return self.name.isprintable() and "\0" not in self.value
 
 
 def variable(name: str, text: str, values: Mapping[str, str], file: Path, line: int) -> Variable:
@@ -59,7 +64,7 @@ def file_variables(file: Path) -> tuple[Variable, ...]:
         )
         values[one.name] = one.value
         found[one.name] = one
-    return tuple(found.values())
+    return tuple(one for one in found.values() if one.is_usable)
 
 
 def file_values(file: Path) -> dict[str, str]:

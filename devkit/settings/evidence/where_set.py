@@ -9,7 +9,8 @@ from typing import Literal
 
 from devkit.settings.evidence.compose import compose_services
 from devkit.settings.evidence.variables import file_variables
-from devkit.settings.evidence.walk import above, text_of, walk
+from devkit.settings.evidence.walk import above, walk
+from devkit.settings.files import text_of
 
 _ENV_FILE = re.compile(r"\.?(?:dot)?env(?:[._-].*)?|.*[._-]env(?:\.(?!py$).*)?", re.IGNORECASE)
 _EXAMPLE = re.compile(r"example|sample|template|dist|default", re.IGNORECASE)

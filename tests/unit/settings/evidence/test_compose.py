@@ -8,7 +8,7 @@ import pytest
 from devkit.services.init.template import FOLDER
 from devkit.settings.evidence.compose import ComposeService, compose_services, has_compose_file, read_compose
 from devkit.settings.evidence.compose_file import OWN
-from devkit.settings.evidence.walk import LARGEST
+from devkit.settings.files import LARGEST
 from tests.unit.settings.apps import Write
 
 TYPICAL = """\
