@@ -1,7 +1,5 @@
 """Why the project's code fails while it is imported, as far as the exception tells: what is missing, or down."""
 
-import importlib.metadata
-import importlib.util
 import os
 import re
 import socket
@@ -11,6 +9,7 @@ from typing import Any
 
 from ...model.own import is_own
 from ...model.wire import Trouble
+from .lacking import lacking
 from .unset import invalid_fields, is_validation, unset_variables
 
 MOST_LINKED = 10
@@ -36,6 +35,8 @@ _ADDRESSES = (
 def cause(error: BaseException) -> "tuple[str, Trouble]":
     """The kind of problem (`devkit.services.project.facts` has the words), and the details of it."""
     chain = _chain(error)
+    error = _told_anew(chain)
+    chain = chain[chain.index(error) :]
     frame = _failing(chain)
     details = _shown(error)
     if frame:
@@ -45,8 +46,7 @@ def cause(error: BaseException) -> "tuple[str, Trouble]":
         return "transport", details
     if names := unset_variables(chain, frame):
         return "variable", {**details, "variables": names}
-    missing = next((one for one in chain if isinstance(one, ImportError)), None)
-    if missing is not None and (package := _package(missing)):
+    if package := next(filter(None, map(lacking, chain)), None):
         return "package", {**details, **package}
     if not isinstance(error, (ImportError, SyntaxError)) and (place := _unreachable(chain)):
         return "service", {**details, "host": place[0], "port": place[1]}
@@ -61,6 +61,17 @@ def _chain(error: BaseException) -> "list[BaseException]":
         found.append(one)
         one = one.__cause__ or one.__context__
     return found
+
+
+def _told_anew(chain: "list[BaseException]") -> BaseException:
+    """The failed import itself, where a library that imports by a name tells it in words of its own: Celery, which says
+    of a configuration that fails to import that there is none, Django REST framework."""
+    first = chain[0]
+    frames = traceback.extract_tb(first.__traceback__)
+    if not isinstance(first, ImportError) or not frames or is_own(frames[-1].filename, os.getcwd()):
+        return first
+    causes = (one for one in reversed(chain) if isinstance(one, ImportError) and one is not first)
+    return next((one for one in causes if _failing([one])), first)
 
 
 def _failing(chain: "list[BaseException]") -> "traceback.FrameSummary | None":
@@ -93,28 +104,6 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception as failed:
         return f"<its message cannot be had: {type(failed).__name__}>"
-
-
-def _package(error: ImportError) -> "Trouble | None":
-    """What is not installed, or in a version without what is imported; None for the project's own modules."""
-    name = error.name or ""
-    top = name.partition(".")[0]
-    if not top or top in sys.stdlib_module_names:
-        return None
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError, AttributeError):
-        spec = None
-    if spec is None:
-        return {"missing": name}
-    places = [spec.origin or "", *(spec.submodule_search_locations or ())]
-    if any(place and place != "namespace" and is_own(os.path.join(place, ""), os.getcwd()) for place in places):
-        return None
-    try:
-        distribution = importlib.metadata.packages_distributions()[top][0]
-        return {"missing": name, "what": f"{distribution} {importlib.metadata.version(distribution)}"}
-    except Exception:
-        return {"missing": name, "what": top}
 
 
 def _unreachable(chain: "list[BaseException]") -> "tuple[str, int] | None":

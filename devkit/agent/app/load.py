@@ -38,7 +38,7 @@ def import_attribute(module: str, attribute: str) -> Any:
     try:
         return found()
     except BaseException as error:
-        raise _failed(error) from error
+        raise failed(error) from error
 
 
 def load_app(module: str, attribute: str) -> Any:
@@ -55,7 +55,7 @@ def load_app(module: str, attribute: str) -> Any:
         app.loader.import_default_modules()
         app.finalize()
     except BaseException as error:
-        raise _failed(error) from error
+        raise failed(error) from error
     take_routes(app)
     return app
 
@@ -67,9 +67,9 @@ def _import(module: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and (module + ".").startswith(error.name + "."):
             raise Problem("no module", missing=error.name) from error
-        raise _failed(error) from error
+        raise failed(error) from error
     except BaseException as error:
-        raise _failed(error) from error
+        raise failed(error) from error
 
 
 def _app_in(name: str, kind: type) -> Any:
@@ -94,6 +94,7 @@ def _as_celery_finds_it(module: str, attribute: str, app: Any) -> None:
         setattr(sys.modules[module], attribute, app)
 
 
-def _failed(error: BaseException) -> Problem:
+def failed(error: BaseException) -> Problem:
+    """The problem of an import that failed so."""
     kind, details = cause(error)
     return Problem(kind, **details)

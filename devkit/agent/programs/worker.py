@@ -18,7 +18,7 @@ from celery.exceptions import WorkerShutdown
 
 from ...model.wire import WorkerOrder
 from ..app.describe import refuse_anothers
-from ..app.load import Problem, load_app
+from ..app.load import Problem, failed, load_app
 from ..fork.generation import ThisGeneration
 from ..ours import anothers
 from . import hurry
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 def run(generation: ThisGeneration, order: WorkerOrder) -> None:
     """Import the app afresh and run the worker until it has been told to stop."""
     sys.argv = ["celery", *order["argv"]]
-    celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported
+    try:
+        celery.maybe_patch_concurrency()  # gevent and eventlet want to patch before anything else is imported
+    except ImportError as error:
+        generation.failed(failed(error))
     from ..app.queues import consumed
     from ..debugger.install import Debugging
     from ..recorder.install import add_recorder

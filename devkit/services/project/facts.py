@@ -9,6 +9,7 @@ from devkit.model.text import exit_in_words
 from devkit.model.wire import AppFacts, ServiceOrder, Trouble
 from devkit.services.commands import app_in
 from devkit.services.project.broker import masked, program_name
+from devkit.services.project.install import pip
 from devkit.services.project.mends import MENDS, hidden
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
@@ -47,7 +48,7 @@ def problem_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:  # 
             return UsageError(
                 f"{python} has no {package.replace('celery', 'Celery')}: {problem['message']}",
                 mend=[
-                    f"{python} -m pip install {package}",
+                    f"{pip(python)} {package}",
                     'or name the project\'s interpreter: python = "..." ([tool.devkit])',
                 ],
             )

@@ -1,6 +1,7 @@
 """What to do where the project's code fails while it is imported: in the words of `devkit.agent.app.causes`."""
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from devkit.errors import DevkitError
 from devkit.model.wire import Trouble
 from devkit.services.environment.kinds import kind_of
 from devkit.services.environment.notes import shown
-from devkit.services.project.install import install_line
+from devkit.services.project.install import install_line, pinned_in, pip
+from devkit.services.project.packages import packages_of
 from devkit.settings.discover import AppRef
 from devkit.settings.evidence.compose import ComposeService, compose_services, read_compose
 from devkit.settings.evidence.where_set import Place, by_file, places
@@ -87,24 +89,22 @@ def _from_files(found: Sequence[Place], root: Path, count: int) -> list[str]:
 def package_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
     """A package that is not there, or too old or new for what is imported from it."""
     python = problem["python"]
-    missing, version = problem["missing"], problem.get("what", "")
-    top = missing.partition(".")[0]
-    own = _own_module(app.folder, root, top)
-    if own and not version:
+    version = problem.get("what", "")
+    top = problem["missing"].partition(".")[0]
+    own = _own_module(app.folder, root, top) if top and not version else None
+    if own:
         return DevkitError(
             f"{_where(problem, app, root)}: {hidden(problem['message'])}",
             looked=[f"{shown(own, root)} is there, but not on the path of imports: {app.folder} is"],
             excerpt=hidden(problem["traceback"]),
             mend=[f"set PYTHONPATH={shown(own.parent, root)} in .env, or as the project's own start line does"],
         )
-    what = f"{python} has {version}, which does not fit: {problem['message']}" if version else f"{python} has no {top}"
-    install = install_line(root, app.folder, python)
+    does = "imports" if top and "file" in problem else "needs"
     return DevkitError(
-        f"{what}, and {_where(problem, app, root)} imports it" if not version else hidden(what),
+        _lack(problem) + ("" if version else f", and {_where(problem, app, root)} {does} it"),
         excerpt=hidden(problem["traceback"]),
         mend=[
-            *([f"install what the project asks for: {install}"] if install else []),
-            *([f"{python} -m pip install {top}"] if not (version or install) else []),
+            *_installs(problem, app, root),
             *(
                 f"or use the environment in {name}: DEVKIT_PYTHON={name}/bin/python"
                 for name in _environments(root, python)
@@ -112,6 +112,39 @@ def package_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
             'or name the project\'s interpreter: python = "..." ([tool.devkit]), or DEVKIT_PYTHON',
         ],
     )
+
+
+def _lack(problem: Trouble) -> str:
+    """What the interpreter lacks, in words."""
+    python, version = problem["python"], problem.get("what", "")
+    if version:
+        return hidden(f"{python} has {version}, which does not fit: {problem['message']}")
+    return f"{python} has no {problem['missing'].partition('.')[0] or problem['install']}"
+
+
+def _installs(problem: Trouble, app: AppRef, root: Path) -> list[str]:
+    """By the files that list the package; by its name, where none does."""
+    python, version = problem["python"], problem.get("what", "")
+    if "install" in problem:
+        packages: tuple[str, ...] = (problem["install"],)
+    else:
+        packages = (version.partition(" ")[0],) if version else packages_of(problem["missing"])
+    listed = install_line(root, app.folder, python, packages)
+    if "install" in problem:  # the code's own word is surer than a list, which may lack the extra or the limit
+        return [_alone(python, packages), *([f"or what the project asks for: {listed}"] if listed else [])]
+    if version and (file := pinned_in(root, app.folder, version)):
+        return [f"{shown(file, root)} asks for just this version: ask there for one that has it, and install that"]
+    if listed:
+        return [f"install what the project asks for: {listed}"]
+    if version:
+        return [f"install the version that the code was written for: {pip(python)} {shlex.quote(packages[0])}==…"]
+    every = install_line(root, app.folder, python)
+    alone = f"{_alone(python, packages)}{'   (no requirements file lists it)' if every else ''}"
+    return [alone, *([f"or, if more is missing, what the project asks for: {every}"] if every else [])]
+
+
+def _alone(python: str, packages: Sequence[str]) -> str:
+    return f"{pip(python)} {shlex.quote(packages[0])}"
 
 
 def transport_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
@@ -125,7 +158,7 @@ def transport_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
         f"{python} cannot speak to the broker or result backend: {hidden(problem['message'])}",
         excerpt=hidden(problem["traceback"]),
         mend=[
-            f"{python} -m pip install --upgrade 'celery[{name}]'",
+            f"{pip(python)} --upgrade 'celery[{name}]'",
             *([f"or install what the project asks for: {install}"] if install else []),
         ],
     )

@@ -12,6 +12,7 @@ from devkit.services.environment.notes import notes_on
 from devkit.services.environment.started import chosen, started
 from devkit.services.environment.surroundings import Surroundings, find_surroundings
 from devkit.services.ports import Ports
+from devkit.services.project.install import pip
 from devkit.services.project.programs import find_all, find_workers, part_of
 from devkit.services.project.python import find_python
 from devkit.services.project.unreached import note_of
@@ -209,7 +210,7 @@ class _Services:
         if api.kind != "asgi" or facts is None or facts["uvicorn"]:
             return True
         missing = f"{python} has no uvicorn to serve {api.app}"
-        mend = [f"{python} -m pip install uvicorn", "or leave the API out: --no-api"]
+        mend = [f"{pip(python)} uvicorn", "or leave the API out: --no-api"]
         if self._project.settings.options.api or api.name in self._needed.wanted:
             raise UsageError(missing, mend=mend)
         self.notes.append(f"{missing}, so that API is not started: {mend[0]}")

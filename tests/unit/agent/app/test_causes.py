@@ -173,3 +173,47 @@ def test_it_is_the_cause_that_counts_not_what_came_of_it(folder: Path) -> None:
 
     assert why(folder, source)[0] == "variable"
     assert "BROKER" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("source", "install"),
+    [
+        (
+            "raise ImportError(\"The SQLAlchemy asyncio module requires the Python 'greenlet' library. "
+            "In order to ensure this dependency is available, use: 'pip install sqlalchemy[asyncio]'\")",
+            "sqlalchemy[asyncio]",
+        ),
+        (
+            "raise RuntimeError('Form data requires \"python-multipart\" to be installed.')",
+            "python-multipart",
+        ),
+        ("raise AssertionError('jinja2 must be installed to use Jinja2Templates')", "jinja2"),
+        ("raise ImportError('email-validator is not there, run `pip install -U pydantic[email]`')", "pydantic[email]"),
+        ("from pydantic import BaseSettings", "pydantic<2"),
+    ],
+)
+def test_a_package_that_the_error_itself_asks_for(folder: Path, source: str, install: str) -> None:
+    kind, details = why(folder, source)
+
+    assert (kind, details["install"]) == ("package", install)
+
+
+@pytest.mark.parametrize(
+    "source", ["raise RuntimeError('pip install -r requirements.txt first')", "raise ImportError('install it')"]
+)
+def test_what_names_no_package(folder: Path, source: str) -> None:
+    assert why(folder, source)[0] == "raises"
+
+
+def test_the_import_that_failed_is_told_where_a_library_says_only_that_there_is_no_such_module(folder: Path) -> None:
+    source = "from celery import Celery\napp = Celery()\napp.config_from_object('package.settings')\napp.conf.imports"
+    (folder / "package").mkdir()
+    (folder / "package" / "__init__.py").write_text("")
+    (folder / "package" / "settings.py").write_text("from json import nothing_like_it\n")
+
+    kind, details = why(folder, source)
+
+    assert kind == "raises"
+    assert details["file"].endswith("package/settings.py")
+    assert "nothing_like_it" in details["message"]
+    assert "nothing_like_it" in details["traceback"]

@@ -344,7 +344,7 @@ def test_an_interpreter_without_celery(new_asker: NewAsker, project: Write, tmp_
 
     assert isinstance(error, UsageError)
     assert error.what == f"{python} has no Celery: No module named 'celery'"
-    assert error.mend[0] == f"{python} -m pip install celery"
+    assert error.mend[0] == f"uv pip install --python {python} celery"  # it has no pip either
 
 
 def test_another_devkit_on_the_projects_path_is_not_this_one(new_asker: NewAsker, project: Write) -> None:
