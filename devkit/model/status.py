@@ -10,7 +10,10 @@ from devkit.model.wire import Json, State
 
 # The variables that a stack gives to its services, and to devkit's other commands, whose environment no other enters.
 HANDED_OUT = frozenset(
-    ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND")
+    (
+        *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND"),
+        "DEVKIT_INCLUDE",
+    )
 )
 
 

@@ -38,7 +38,7 @@ Trouble = TypedDict("Trouble", {
     "problem": str, "message": str, "traceback": str, "python": str, "missing": str, "names": list[str],
     "matches": list[str], "type": str, "code": int, "what": str, "url": str, "task": str, "backend": str,
     "can": list[str], "anothers": dict[str, list[str]], "variables": list[str], "file": str, "line": int, "host": str,
-    "port": int, "install": str,
+    "port": int, "install": str, "reads": dict[str, str],
 }, total=False)  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What the supervisor is told about a service: plain values, no settings."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -37,6 +37,7 @@ class Service:
     `optional`: the others start without it where it does not, unless one that is not optional depends on it.
     `signal_group` sends the stop signals to the whole process group: a shell does not pass them on.
     `stdin_open` keeps standard input open for as long as devkit lives.
+    `advice` tells what mends a start that failed, by the end of the service's output.
     """
 
     name: str
@@ -53,3 +54,4 @@ class Service:
     signal_group: bool = False
     stdin_open: bool = False
     grace_s: float = 5.0
+    advice: Callable[[str], Sequence[str]] = field(default=lambda _: (), compare=False)

@@ -286,10 +286,10 @@ class Supervisor:
         """The service will not run. While all start, that ends the whole start, if it is not optional; later the others
         go on."""
         name, others_go_on = unit.service.name, self._up or self._is_optional(unit)
-        mend = [*mend, f"read all of its output: devkit logs {name}"]
+        excerpt = self._reporter.tail(name)
+        mend = [*unit.service.advice(excerpt), *mend, f"read all of its output: devkit logs {name}"]
         if others_go_on:
             mend.append(f"start it again: devkit restart {name}")
-        excerpt = self._reporter.tail(name)
         if self._exit_code == 0:  # of several that fail to start the first one is the news
             self._reporter.failed(DevkitError(problem, excerpt=excerpt, mend=mend))
         unit.note = problem

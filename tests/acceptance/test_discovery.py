@@ -84,8 +84,8 @@ def test_a_sender_beside_the_worker(empty: Project) -> None:
     assert empty.devkit("run", "add", "--args", "[1, 2]").expect(0).out == "3\n"
 
 
-def test_nothing_imports_the_task(empty: Project) -> None:
-    """The app looks for core.tasks.tasks, and the task is in core.tasks.budget."""
+def test_what_nothing_imports_is_imported_by_the_worker_and_named(empty: Project) -> None:
+    """The app looks for core.tasks.tasks, and the tasks are in core.tasks.budget."""
     empty.write(
         {
             "core/__init__.py": "",
@@ -94,24 +94,43 @@ def test_nothing_imports_the_task(empty: Project) -> None:
             ),
             "core/tasks/__init__.py": "",
             "core/tasks/budget.py": (
-                "from core.celery_app import app\n\n\n@app.task\ndef evaluate(month):\n    return month * 100\n"
+                "from core.celery_app import app\n\n\n@app.task\ndef evaluate(month):\n    return 100 / month\n"
             ),
         }
     )
 
     started = empty.up(*QUICK)
 
-    assert "core.celery_app:app has no tasks" in started.err + started.out
-    error = empty.devkit("run", "evaluate", "--args", "[1]").expect(2).err
-    for shown in (error, started.err + started.out):
-        text = " ".join(shown.split())
-        assert "core/tasks/budget.py:4" in text
-        assert 'include=["core.tasks.budget"]' in text
-        assert 'autodiscover_tasks(["core.tasks"], related_name="budget")' in text
-    path = empty.root / "core" / "celery_app.py"
-    path.write_text(path.read_text().replace("['core.tasks']", "['core.tasks'], related_name='budget'"))
-    empty.wait_for_log("worker", "generation 2 is live")
-    assert empty.devkit("run", "evaluate", "--args", "[1]").expect(0).out == "100\n"
+    text = " ".join((started.err + started.out).split())
+    assert (
+        "core.celery_app:app has no tasks of its own: nothing imports core.tasks.budget (core/tasks/budget.py:4)"
+        in text
+    )
+    assert 'include=["core.tasks.budget"]' in text
+    assert "-I core.tasks.budget" in empty.devkit("status").expect(0).out
+    assert empty.devkit("run", "evaluate", "--args", "[1]").expect(0).out == "100.0\n"
+    failed = empty.devkit("run", "evaluate", "--args", "[0]", "--json").expect(1).json()["id"]
+    replayed = empty.devkit("replay", failed).expect(1)
+    assert "same failure: ZeroDivisionError" in replayed.out + replayed.err
+
+
+def test_a_module_that_nothing_imports_and_that_fails_to_import_leaves_the_stack_as_it_was(empty: Project) -> None:
+    empty.write(
+        {
+            "shop.py": "from celery import Celery\n\napp = Celery('shop')\n",
+            "work.py": "from shop import app\nimport no_such_thing\n\n\n@app.task\ndef go():\n    return 1\n",
+        }
+    )
+
+    started = empty.up(*QUICK, "-A", "shop:app")
+
+    text = " ".join((started.err + started.out).split())
+    assert "shop:app has no tasks: nothing imports work (work.py:5)" in text
+    assert "cannot import it by itself" in text
+    assert "has no no_such_thing" in text
+    error = empty.devkit("run", "go").expect(2).err
+    assert "work.py:5" in error
+    assert 'include=["work"]' in error
 
 
 def test_the_folders_of_pythonpath_come_with_the_app(empty: Project) -> None:

@@ -3,6 +3,7 @@ named, with the file that has it; a value is never shown."""
 
 import json
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -257,7 +258,7 @@ def test_a_package_that_is_missing(project: Project) -> None:
     done = project.devkit("up").expect(1)
 
     assert f"{python} has no no_such_package, and worker.py:1 imports it" in done.err
-    assert f"install what the project asks for: {python} -m pip install -r requirements.txt" in done.err
+    assert f"install what the project asks for: '{python}' -m pip install -r requirements.txt" in done.err
     assert "DEVKIT_PYTHON" in done.err
 
 
@@ -367,6 +368,47 @@ def test_a_server_of_compose_is_started_with_the_stack_and_keeps_its_data(with_s
 
     up(project, "--with", "all")
     assert project.devkit("run", "keep", "--args", "[2]").expect(0).out == "2\n"
+
+
+def test_a_server_whose_image_cannot_be_had_is_told_and_the_rest_starts(project: Project) -> None:
+    if why := why_no_docker():
+        pytest.skip(why)
+    project.write({"docker-compose.yml": f"{COMPOSE}  store: {{image: '127.0.0.1:1/none:1', ports: ['7001']}}\n"})
+    done = up(project, "--with", "store")
+
+    said = " ".join((done.out + done.err).split())
+    assert "store is not started, as docker cannot make a container of 127.0.0.1:1/none:1: " in said
+    assert "refused" in said
+    assert list(project.services()) == ["redis", "worker"]
+
+
+API_WITH_DATABASE = """
+import asyncio
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def lifespan(_):
+    await asyncio.open_connection("127.0.0.1", PORT)
+    yield
+
+
+app = FastAPI(lifespan=lifespan)
+"""
+
+
+def test_a_server_that_the_api_wants_at_its_start_is_named_with_its_service(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    compose = f"{COMPOSE}  db: {{image: 'postgres:17', ports: ['{port}:5432']}}\n"
+    project.write({"web.py": API_WITH_DATABASE.replace("PORT", str(port)), "docker-compose.yml": compose})
+    done = project.devkit("up", "-P", "solo").expect(1)
+
+    line = compose.splitlines().index(f"  db: {{image: 'postgres:17', ports: ['{port}:5432']}}") + 1
+    starts = f"devkit up --with db starts Postgres (docker-compose.yml:{line})"
+    assert f"{starts}, which does not answer at 127.0.0.1:{port}" in done.err
 
 
 def test_a_killed_stack_leaves_no_container_running(with_store: Project) -> None:

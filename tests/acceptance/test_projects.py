@@ -106,7 +106,7 @@ def test_a_project_whose_interpreter_has_no_celery(small: Project) -> None:
     python = environment(small.root / ".venv")
     for command in (["up"], ["run", "add"]):
         done = small.devkit(*command).expect(2)
-        assert f"{python} -m pip install celery" in done.err
+        assert f"uv pip install --python '{python}' celery" in done.err
     assert small.processes() == {}
 
 

@@ -8,8 +8,10 @@ import traceback
 from typing import Any
 
 from ...model.own import is_own
+from ...model.unreachable import address_in, says_unreachable
 from ...model.wire import Trouble
 from .lacking import lacking
+from .reads import reads_around
 from .unset import invalid_fields, is_validation, unset_variables
 
 MOST_LINKED = 10
@@ -18,17 +20,6 @@ _TRANSPORT = re.compile(
     r"No module named '?(?:redis|amqp|librabbitmq|boto3?|pymemcache|pymongo)\b"
     r"|'NoneType' object has no attribute '(?:Redis|StrictRedis|ConnectionPool|exceptions)'"
     r"|transport requires|need to install the .* librar|install the .* library to use"
-)
-_UNREACHABLE = re.compile(
-    r"refused|name resolution|not known|nodename nor|translate host|unknown .*host|timed? ?out|unreachable|no route to"
-    r"|can'?t connect|could not connect|cannot connect|connection to server|no brokers ?available",
-    re.IGNORECASE,
-)
-_ADDRESSES = (
-    r"""host name "(?P<host>[\w.-]+)\"""",
-    r"""server (?:at|on|host) ["'](?P<host>[\w.:-]+?)["'](?:[^"']*?\bport (?P<port>\d+))?""",
-    r"""connect(?:ing|ion)? to (?:\w+://)?["']?(?P<host>[A-Za-z0-9_][\w.-]*):(?P<port>\d+)""",
-    r"""(?<![\w.])(?P<host>[A-Za-z_][\w.-]*|\d+\.\d+\.\d+\.\d+):(?P<port>\d{2,5})\b""",
 )
 
 
@@ -45,11 +36,13 @@ def cause(error: BaseException) -> "tuple[str, Trouble]":
     if _TRANSPORT.search(details["message"]) or any(_TRANSPORT.search(_text(one)) for one in chain):
         return "transport", details
     if names := unset_variables(chain, frame):
-        return "variable", {**details, "variables": names}
+        return "variable", {**details, "variables": names, "reads": reads_around(frame, defaults=False)}
     if package := next(filter(None, map(lacking, chain)), None):
         return "package", {**details, **package}
     if not isinstance(error, (ImportError, SyntaxError)) and (place := _unreachable(chain)):
         return "service", {**details, "host": place[0], "port": place[1]}
+    if not isinstance(error, (ImportError, SyntaxError, NameError)):
+        details["reads"] = reads_around(frame, defaults=True)
     return "raises", details
 
 
@@ -109,13 +102,10 @@ def _text(error: BaseException) -> str:
 def _unreachable(chain: "list[BaseException]") -> "tuple[str, int] | None":
     """The address that could not be reached, its host empty where nothing tells it; None if that is not the cause."""
     network = any(isinstance(one, (ConnectionError, socket.gaierror, TimeoutError)) for one in chain)
-    if not network and not any(_UNREACHABLE.search(_text(one)) for one in chain):
+    if not network and not any(says_unreachable(_text(one)) for one in chain):
         return None
-    for one in chain:
-        for pattern in _ADDRESSES:
-            if found := re.search(pattern, _text(one), re.IGNORECASE):
-                groups = found.groupdict()
-                return groups["host"], int(groups.get("port") or 0) or _connecting(chain)[1]
+    if found := next(filter(None, (address_in(_text(one)) for one in chain)), None):
+        return found[0], found[1] or _connecting(chain)[1]
     return _connecting(chain)
 
 

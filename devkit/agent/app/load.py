@@ -1,6 +1,7 @@
 """Importing the project's app, and what may be wrong with that."""
 
 import importlib
+import os
 import sys
 from contextlib import suppress
 from difflib import get_close_matches
@@ -14,6 +15,9 @@ from .routes import take_routes
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+# The modules with tasks that nothing imports for the app, and that devkit lets its processes import.
+INCLUDE = "DEVKIT_INCLUDE"
 
 
 class Problem(Exception):  # noqa: N818 - devkit's side turns it into an error
@@ -53,6 +57,8 @@ def load_app(module: str, attribute: str) -> Any:
     _as_celery_finds_it(module, attribute, app)
     try:
         app.loader.import_default_modules()
+        for name in filter(None, os.environ.get(INCLUDE, "").split(",")):
+            importlib.import_module(name)
         app.finalize()
     except BaseException as error:
         raise failed(error) from error

@@ -6,6 +6,8 @@ import re
 import traceback
 from typing import Any
 
+from .reads import parsed, variables_in
+
 # As all libraries for it word it, and people in their own checks.
 _WANTED = re.compile(
     r"environ|\benv\b|not (?:be )?(?:set|found|defined|configured|provided|empty)|unset|missing|required|undefined"
@@ -17,9 +19,6 @@ _NAMES = re.compile(
     r"|\b([A-Z][A-Z0-9]+) (?:is |was )?(?:not|missing|unset)\b"
 )
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]+")
-# What reads a variable by the name that is its first argument: os.getenv("X"), env.str("X"), config("X").
-_READERS = ("getenv", "get", "config", "env", "str", "int", "bool", "url", "environ", "path", "float", "list")
-_ENVIRONMENTS = ("os", "environ", "env", "config", "getenv", "dotenv", "decouple")
 _NONE = (TypeError, AttributeError, ValueError, AssertionError, OSError)
 
 
@@ -114,10 +113,8 @@ def _of_words(error: BaseException) -> "list[str]":
 
 def _of_statement(frame: traceback.FrameSummary) -> "list[str]":
     """Those that the failing statement reads, or that its names were read from at the module's top, and are not set."""
-    try:
-        with open(frame.filename, encoding="utf-8") as file:
-            tree = ast.parse(file.read())
-    except (OSError, ValueError, SyntaxError):
+    tree = parsed(frame.filename)
+    if tree is None:
         return []
     line = frame.lineno or 0
     around = [
@@ -134,27 +131,5 @@ def _of_statement(frame: traceback.FrameSummary) -> "list[str]":
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name) and target.id in used
     ]
-    names = [name for part in (statement, *assigned) for name in _read_in(part)]
+    names = [name for part in (statement, *assigned) for name, _ in variables_in(part)]
     return list(dict.fromkeys(name for name in names if not os.environ.get(name)))
-
-
-def _read_in(tree: ast.AST) -> "list[str]":
-    """The variables read there without a default."""
-    found = []
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and len(node.args) == 1
-            and not any(word.arg == "default" for word in node.keywords)
-        ):
-            called = ast.dump(node.func)
-            last = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if last in _READERS and any(f"'{name}'" in called for name in _ENVIRONMENTS):
-                found += _constants(node.args)
-        elif isinstance(node, ast.Subscript) and "'environ'" in ast.dump(node.value):
-            found += _constants([node.slice])
-    return found
-
-
-def _constants(nodes: "list[ast.expr]") -> "list[str]":
-    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]

@@ -10,7 +10,7 @@ from devkit.model.wire import AppFacts, ServiceOrder, Trouble
 from devkit.services.commands import app_in
 from devkit.services.project.broker import masked, program_name
 from devkit.services.project.install import pip
-from devkit.services.project.mends import MENDS, hidden
+from devkit.services.project.mends import MENDS, raised_error
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
 
@@ -76,14 +76,8 @@ def problem_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:  # 
                 f"importing {app.module} ends the process: it {exit_in_words(problem['code'])}",
                 mend=[f"see where: python -X faulthandler -c 'import {app.module}'"],
             )
-        case kind if kind in MENDS:
-            return MENDS[kind](problem, app, root)
-        case _:
-            return DevkitError(
-                f"importing {app.module} fails: {hidden(problem['message'])}",
-                excerpt=hidden(problem["traceback"]),
-                mend=["correct the code at the traceback's last line"],
-            )
+        case kind:
+            return MENDS.get(kind, raised_error)(problem, app, root)
 
 
 def _anothers(found: Mapping[str, Sequence[str]]) -> AnothersError:

@@ -2,10 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from devkit.errors import DevkitError
+from devkit.model.unreachable import address_in, says_unreachable
 from devkit.model.wire import Trouble
 from devkit.services.environment.kinds import kind_of
 from devkit.services.environment.notes import shown
@@ -13,10 +14,12 @@ from devkit.services.project.install import install_line, pinned_in, pip
 from devkit.services.project.packages import packages_of
 from devkit.settings.discover import AppRef
 from devkit.settings.evidence.compose import ComposeService, compose_services, read_compose
+from devkit.settings.evidence.given import runs_own_code
 from devkit.settings.evidence.where_set import Place, by_file, places
 
 MOST_PLACES = 6
 MOST_FILES = 2
+WITH = "devkit up --with"
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s/]+@")
 
 
@@ -46,20 +49,55 @@ def hidden(text: str) -> str:
 
 def variable_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
     """An environment variable that is not set: where the project has a value for it, and how to take that."""
-    names = problem["variables"]
-    found = places(root, names)
+    names, others = (
+        problem["variables"],
+        [name for name in problem.get("reads", {}) if name not in problem["variables"]],
+    )
+    found, more = places(root, names), places(root, others)
     several = len(names) > 1
-    mend = [*_from_files(found, root, len(names)), f"set {'them' if several else 'it'} in .env: {names[0]}=…"]
+    mend = [*_from_files([*found, *more], root), f"set {'them' if several else 'it'} in .env: {names[0]}=…"]
     return DevkitError(
         f"{_where(problem, app, root)} wants the environment variable{'s'[:several]} {', '.join(names)},"
         f" which {'are' if several else 'is'} not set",
         looked=[
             *(_looked(found, root) or ["compose files, env files and Dockerfiles of the project: none sets it"]),
+            *_files_away(root),
             *read_compose(root.resolve()).notes,
         ],
         excerpt=hidden(problem["traceback"]),
         mend=mend,
     )
+
+
+def raised_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
+    """Whatever else the code raises; it may be for want of variables that it reads, and that project files have."""
+    reads = problem.get("reads", {})
+    found = places(root, list(reads))
+    names = [name for name in reads if any(one.name.upper() == name.upper() for one in found)]
+    lines = [f"{name} is not set, which {_line(reads[name], root)} reads" for name in names[:MOST_PLACES]]
+    return DevkitError(
+        f"importing {app.module} fails: {hidden(problem['message'])}",
+        looked=[*lines, *_looked(found, root), *_files_away(root)] if names else [],
+        excerpt=hidden(problem["traceback"]),
+        mend=[
+            *(f"if that is why: {line}" for line in _from_files(found, root)),
+            "correct the code at the traceback's last line",
+        ],
+    )
+
+
+def _line(place: str, root: Path) -> str:
+    file, _, line = place.rpartition(":")
+    return f"{shown(Path(file), root)}:{line}"
+
+
+def _files_away(root: Path) -> list[str]:
+    """Env files that the compose files name and that are not there, as people keep them to themselves."""
+    away = {file: one for one in compose_services(root) for file in one.env_files if not file.exists()}
+    return [
+        f"{shown(file, root)} is not there, which {shown(one.file, root)} names as env_file of {one.name}"
+        for file, one in list(away.items())[:MOST_FILES]
+    ]
 
 
 def _looked(found: Sequence[Place], root: Path) -> list[str]:
@@ -72,18 +110,33 @@ def _looked(found: Sequence[Place], root: Path) -> list[str]:
     return [*lines[:MOST_PLACES], *([f"and in {more} other places"] if more > 0 else [])]
 
 
-def _from_files(found: Sequence[Place], root: Path, count: int) -> list[str]:
-    """The commands that take the values from there; what has all of them comes first."""
-    files = by_file([one for one in found if one.kind in ("env file", "example")])
-    best = sorted(files, key=lambda file: -len(files[file]))[:MOST_FILES]
-    lines = [f"devkit up --env-file {shown(file, root)}" for file in best]
-    services: dict[str, int] = {}
+def _from_files(found: Sequence[Place], root: Path) -> list[str]:
+    """The commands that take the values from there: one with the files that have all of them together, and another
+    way."""
+    every = {one.name.upper() for one in found if one.kind in ("env file", "example")}
+    sets = [_cover(by_file([one for one in found if one.kind == kind]), every) for kind in ("env file", "example")]
+    lines = [
+        " ".join(["devkit up", *(f"--env-file {shown(file, root)}" for file in files)])
+        for files in sorted(filter(None, sets), key=len)
+    ]
+    services: dict[str, set[str]] = {}
     for one in found:
         if one.kind == "compose":
-            services[one.service] = services.get(one.service, 0) + 1
+            services.setdefault(one.service, set()).add(one.name)
     if services:
-        lines.append(f"devkit up --env-from compose:{max(services, key=lambda name: min(services[name], count))}")
+        lines.append(f"devkit up --env-from compose:{max(services, key=lambda name: len(services[name]))}")
     return lines
+
+
+def _cover(files: Mapping[Path, Collection[str]], wanted: Collection[str]) -> list[Path]:
+    """The fewest files that together have as many of these as there can be, that which has most first."""
+    left, chosen = set(wanted), []
+    while best := max(files, key=lambda file: len(left.intersection(files[file])), default=None):
+        if left.isdisjoint(files[best]):
+            break
+        chosen.append(best)
+        left -= set(files[best])
+    return chosen
 
 
 def package_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
@@ -173,7 +226,7 @@ def service_error(problem: Trouble, app: AppRef, root: Path) -> ServiceDownError
     what = f"{_where(problem, app, root)} connects to {kind.title + ' at ' if kind else ''}{address or 'a server'}"
     mend = []
     if service:
-        mend.append(f"devkit up --with {service.name} starts just that one, --with all every one")
+        mend.append(f"{WITH} {service.name} starts just that one, --with all every one")
     mend.append("start it, or name another address in .env")
     return ServiceDownError(
         f"{what} while it is imported, and nothing answers there: {hidden(problem['message'])}",
@@ -187,12 +240,31 @@ def service_error(problem: Trouble, app: AppRef, root: Path) -> ServiceDownError
     )
 
 
-def _service(host: str, port: int, services: Sequence[ComposeService]) -> ComposeService | None:
-    """The one of that name; or which is published at that port of this machine."""
+def server_away(text: str, root: Path) -> list[str]:
+    """What mends that a server does not answer, where the end of a service's output says so, and compose has it."""
+    if WITH in text:
+        return []
+    for line in reversed(text.splitlines()):
+        if says_unreachable(line) and (found := address_in(line)):
+            service = _service(*found, compose_services(root), line)
+            host, port = found
+            address = f"{host}:{port}" if port else host
+            if service is None or runs_own_code(service):
+                return [f"start the server at {address}, or name another address in .env"]
+            kind = kind_of(service)
+            what = f"{kind.title if kind else 'the server'} ({shown(service.file, root)}:{service.line})"
+            return [f"{WITH} {service.name} starts {what}, which does not answer at {address}"]
+    return []
+
+
+def _service(host: str, port: int, services: Sequence[ComposeService], said: str = "") -> ComposeService | None:
+    """The one of that name; or which is published at that port of this machine, usually is there, or is named."""
+    local = host in ("localhost", "127.0.0.1", "::1")
     for one in services:
-        if host in one.names or (host in ("localhost", "127.0.0.1", "::1") and port in [pair[0] for pair in one.ports]):
+        if host in one.names or (local and port in [pair[0] for pair in one.ports]):
             return one
-    return None
+    kinds = [(one, kind) for one in services if local and (kind := kind_of(one))]
+    return next((one for one, kind in kinds if kind.port == port or (not port and kind.title in said)), None)
 
 
 def _where(problem: Trouble, app: AppRef, root: Path) -> str:
@@ -222,4 +294,5 @@ MENDS: Mapping[str, Callable[[Trouble, AppRef, Path], DevkitError]] = {
     "package": package_error,
     "transport": transport_error,
     "service": service_error,
+    "raises": raised_error,
 }

@@ -1,7 +1,7 @@
 """Tasks that a project defines and its app does not know: no module that comes with the app imports theirs."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devkit.model.text import is_named
@@ -17,16 +17,22 @@ from devkit.settings.discover.workers import origin_of
 
 MOST_SHOWN = 3
 LARGE = 1000  # files
+CELERYS_OWN = "celery."
 
 
 @dataclass(frozen=True)
 class Unreached:
-    """A task that the app does not know: its `name` once it is imported from `module`, and where it is `defined`."""
+    """A task that the app does not know: its `name` once it is imported from `module`, and where it is `defined`.
+
+    `where` the app is made, in words; `surely`: it can be no other app's.
+    """
 
     name: str
     module: str
     defined: str
     mend: tuple[str, ...]
+    where: str = field(default="", compare=False)
+    surely: bool = field(default=False, compare=False)
 
 
 def tasks_not_reached(root: Path, app: AppRef, known: Collection[str]) -> list[Unreached]:
@@ -36,12 +42,27 @@ def tasks_not_reached(root: Path, app: AppRef, known: Collection[str]) -> list[U
     return list(_not_reached(project, app, known))
 
 
-def note_of(root: Path, app: AppRef, known: Collection[str]) -> str:
-    """What is to be said of an app before its worker starts, which has the `known` tasks: that it has none, or not all.
+def task_modules(root: Path, app: AppRef) -> list[str]:
+    """The modules that would give tasks to an app which has none: those of the project's whose tasks hang on it."""
+    project = scan(root.resolve())
+    sure = [one for one in _not_reached(project, app, ()) if one.surely]
+    return list(dict.fromkeys(one.module for one in sure))
+
+
+def note_of(root: Path, app: AppRef, known: Collection[str], included: Sequence[str] = ()) -> str:
+    """What is to be said of an app before its worker starts, which has the `known` tasks: that it has none, or not all,
+    or only by the modules that its worker `included`.
 
     Empty where it has what the project defines for it.
     """
     project = scan(root.resolve())
+    if included:
+        first = next(one for one in _not_reached(project, app, ()) if one.module in included)
+        names = ",".join(included)
+        return (
+            f"{app} has no tasks of its own: nothing imports {names} ({first.defined}), so the worker does:"
+            f" celery worker -I {names}; for good, {_import_line(first.where, included)}"
+        )
     if known and (len(project.files) > LARGE or len(task_files(project)) > FEW):
         return ""  # a large project takes long to look through, and its worker has work to do
     missing = list(_not_reached(project, app, known))
@@ -68,9 +89,13 @@ def _not_reached(project: ProjectFiles, app: AppRef, known: Collection[str]) -> 
         module = _module(project, app, task)
         # Its module may have been imported by another name.
         end = task.name or f"{module.rpartition('.')[2]}.{task.function}"
+        if known and (task.unread or end.startswith(CELERYS_OWN)):
+            continue  # one of these may be it; or it has a name that is passed over as one of Celery's own
         if (task.on == origin if task.on else alone or not known) and not any(is_named(one, end) for one in known):
             defined = f"{shown(task.file, project.root)}:{task.line}"
-            yield Unreached(task.called(module), module, defined, tuple(_ways(project, origin, task, module)))
+            where, surely = _where(project, origin), alone or task.on == origin is not None
+            ways = tuple(_ways(project, app, task, module))
+            yield Unreached(task.called(module), module, defined, ways, where, surely)
 
 
 def _module(project: ProjectFiles, app: AppRef, task: Task) -> str:
@@ -79,13 +104,23 @@ def _module(project: ProjectFiles, app: AppRef, task: Task) -> str:
     return dotted(task.file, folders[0] if folders else import_root(project, task.file))
 
 
-def _ways(project: ProjectFiles, origin: object, task: Task, module: str) -> list[str]:
-    where = ""
+def _where(project: ProjectFiles, origin: object) -> str:
+    """Where the app is made, as a part of a sentence; empty where reading does not tell."""
     if isinstance(origin, Origin) and isinstance(origin.file, Path):
-        where = f" where the app is made, {shown(origin.file, project.root)}:{origin.line}"
+        return f" where the app is made, {shown(origin.file, project.root)}:{origin.line}"
+    return ""
+
+
+def _import_line(where: str, modules: Sequence[str]) -> str:
+    names = ", ".join(f'"{one}"' for one in modules)
+    return f"import {'it' if len(modules) == 1 else 'them'}{where}: include=[{names}]"
+
+
+def _ways(project: ProjectFiles, app: AppRef, task: Task, module: str) -> list[str]:
+    origin = origin_of(project, app)
     package, _, last = module.rpartition(".")
     related = "" if last == "tasks" else f', related_name="{last}"'
-    ways = [f'import it{where}: include=["{module}"]']
+    ways = [_import_line(_where(project, origin), [module])]
     if package:
         ways.append(f'or let it be found: autodiscover_tasks(["{package}"]{related})')
     source = project.follower.source(task.file)

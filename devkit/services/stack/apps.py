@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
+from typing import NamedTuple
 
 from devkit.errors import DevkitError
 from devkit.model.wire import AppFacts
@@ -12,6 +13,7 @@ from devkit.services.ports import Port, Ports
 from devkit.services.project.broker import Choice, asked_for, settled
 from devkit.services.project.facts import ask_facts
 from devkit.services.project.mends import ServiceDownError
+from devkit.services.project.unreached import task_modules
 from devkit.services.stack.choice import choose
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.first import ask_with_redis, wants_broker
@@ -23,11 +25,26 @@ from devkit.stack.process import Process
 
 @dataclass(frozen=True)
 class StackApp:
-    """`facts` is None for an app that cannot be asked: its worker says why when it does not start."""
+    """`facts` is None for an app that cannot be asked: its worker says why when it does not start.
+
+    `included` are modules with tasks that nothing imports for it, and that its processes are to import; `fails` is why
+    these cannot be imported, where they cannot.
+    """
 
     ref: AppRef
     facts: AppFacts | None
     choice: Choice
+    included: Sequence[str] = ()
+    fails: str = ""
+
+    def environ(self) -> dict[str, str]:
+        """The variables that its processes get."""
+        return {**self.choice.environ(), **including(self.included)}
+
+
+def including(modules: Sequence[str]) -> dict[str, str]:
+    """The variable by which a process imports these after the app (`devkit.agent.app.load`)."""
+    return {"DEVKIT_INCLUDE": ",".join(modules)} if modules else {}
 
 
 def settle(
@@ -38,30 +55,54 @@ def settle(
     first, *others = askers
     path = project.settings.environ.get("PATH", "")
     port = _OnePort(ports)
-    facts: dict[AppRef, AppFacts] = {}
+    asked = asked_for(project.settings)
+    told: dict[AppRef, _Told] = {}
 
     def ask_further(ref: AppRef) -> None:
+        one = replace(project, celery=ref)
         with suppress(DevkitError):
-            facts[ref] = _ask(replace(project, celery=ref), askers[ref], asked_for(project.settings).environ())
+            told[ref] = _with_tasks(one, askers[ref], _ask(one, askers[ref], asked.environ()), asked.environ())
 
-    def choice_for(ref: AppRef) -> Choice:
-        return choose(facts[ref], asked_for(project.settings), port, lambda: find_rabbitmq_server(path) is not None)
+    def app(ref: AppRef, choice: Choice | None) -> StackApp:
+        facts, included, fails = told[ref]
+        choice = choice or choose(facts, asked, port, lambda: find_rabbitmq_server(path) is not None)
+        return StackApp(ref, facts, choice, included, fails)
 
     threads = [Thread(target=ask_further, args=(ref,), name=f"facts of {ref}", daemon=True) for ref in others]
     for thread in threads:
         thread.start()
-    facts[first], choice = _ask_first(project, askers[first], ports, early)
+    facts, choice = _ask_first(project, askers[first], ports, early)
+    told[first] = _with_tasks(project, askers[first], facts, (choice or asked).environ())
     if choice and choice.embedded_port:
         port.given["redis"] = choice.embedded_port
-    apps = [StackApp(first, facts[first], choice or choice_for(first))]
+    apps = [app(first, choice)]
     for thread in threads:
         thread.join()
     for ref in others:
         with suppress(DevkitError, KeyError):
-            apps.append(StackApp(ref, facts[ref], choice_for(ref)))
+            apps.append(app(ref, None))
             continue
         apps.append(StackApp(ref, None, apps[0].choice))
     return apps
+
+
+class _Told(NamedTuple):
+    """As in `StackApp`."""
+
+    facts: AppFacts
+    included: Sequence[str] = ()
+    fails: str = ""
+
+
+def _with_tasks(project: StackProject, asker: Process, facts: AppFacts, given: Mapping[str, str]) -> _Told:
+    """The facts of an app without tasks, asked again with the modules that have some for it."""
+    modules = [] if facts["tasks"] else task_modules(project.settings.root, project.celery)
+    if not modules:
+        return _Told(facts)
+    try:
+        return _Told(_ask(project, asker, {**given, **including(modules)}), modules)
+    except DevkitError as error:  # the app is as it was
+        return _Told(facts, fails=error.what)
 
 
 def _ask(project: StackProject, asker: Process, given: Mapping[str, str]) -> AppFacts:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import get_args
 
 from devkit.errors import UsageError, did_you_mean
@@ -13,6 +14,7 @@ from devkit.services.environment.started import chosen, started
 from devkit.services.environment.surroundings import Surroundings, find_surroundings
 from devkit.services.ports import Ports
 from devkit.services.project.install import pip
+from devkit.services.project.mends import server_away
 from devkit.services.project.programs import find_all, find_workers, part_of
 from devkit.services.project.python import find_python
 from devkit.services.project.unreached import note_of
@@ -61,7 +63,7 @@ class Stack:
                 str(app.ref.folder),
                 tuple(map(str, app.ref.paths)),
                 tuple(app.facts["tasks"]),
-                app.choice.environ(),
+                app.environ(),
             )
             for app in self.apps
             if app.facts
@@ -107,7 +109,7 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
             processes[argv] = early.start(argv, settings.root, own_environ)
         askers.setdefault(worker.app, processes[argv])
     ports = Ports(settings.options)
-    beside = container_services(settings, chosen(settings), ports)
+    beside, absent = container_services(settings, chosen(settings), ports)
     early.run_ahead(beside, settings.options.timeout)
     servers = started(settings, [one.name for one in beside])
     around: dict[Whose, Surroundings] = {
@@ -118,10 +120,16 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
 
     made = _Services(project, apps, needed, ports)
     services = [*beside, *made.all(workers, apis, tuple(one.name for one in beside))]
+    services = [replace(one, advice=partial(server_away, root=settings.root)) for one in services]
     project = made.of(None)
-    told = [note_of(settings.root, app.ref, app.facts["tasks"]) for app in apps if app.facts]
+    told = [
+        note_of(settings.root, app.ref, app.facts["tasks"], app.included)
+        + (f"; the worker cannot import it by itself: {app.fails}" if app.fails else "")
+        for app in apps
+        if app.facts
+    ]
     replaced = [one.url for app in apps for one in app.choice.replaced]
-    notes = [*found.notes, *filter(None, told), *notes_on(project.surroundings, settings, replaced)]
+    notes = [*absent, *found.notes, *filter(None, told), *notes_on(project.surroundings, settings, replaced)]
     notes += [*made.notes, *broker_notes(apps)]
     first_api = next((api.app for api in apis if api.app), None)
     return Stack(project, _with_dependencies(services, wanted), apps, notes, ports, run, first_api)
@@ -227,7 +235,7 @@ class _Services:
     def of(self, ref: AppRef | None) -> StackProject:
         """The project as a service of this app sees it; of the first one where there is none."""
         app = next((app for app in self._apps if app.ref == ref), self._apps[0])
-        return replace(self._project, celery=app.ref).with_brokers(app.choice.environ())
+        return replace(self._project, celery=app.ref).with_brokers(app.environ())
 
 
 def _check_names(settings: Settings, wanted: Sequence[str], found: Sequence[WorkerProgram | ApiProgram]) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -47,10 +48,15 @@ exit $code
 """
 
 
-def container_services(settings: Settings, chosen: Sequence[ComposeService], ports: Ports) -> list[Service]:
-    """Make the containers, and the services that run them. Raises DevkitError where docker cannot."""
+def container_services(
+    settings: Settings, chosen: Sequence[ComposeService], ports: Ports
+) -> tuple[list[Service], list[str]]:
+    """Make the containers, and the services that run them; and what is to be said of those that docker cannot make.
+
+    Raises DevkitError where there is no docker to ask, or nothing that it can read.
+    """
     if not chosen:
-        return []
+        return [], []
     docker = find_docker(settings.environ.get("PATH"))
     if docker is None:
         names = ", ".join(one.name for one in chosen)
@@ -68,17 +74,28 @@ def container_services(settings: Settings, chosen: Sequence[ComposeService], por
     file.parent.mkdir(mode=0o700, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(json.dumps(document))
-    done = subprocess.run(
-        [*compose, "-p", project, "-f", str(file), "up", "--no-start", "--remove-orphans"],
-        cwd=chosen[0].file.parent, env=settings.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=None, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise DevkitError(
-            f"docker compose cannot make {', '.join(document['services'])}: what it says is above",
-            mend=[f"try it by hand: docker compose -f {file} up --no-start"],
-        )
-    return [_service(docker, project, one, document["services"][one.name], settings) for one in chosen]
+    made, notes = [], []
+    for one in chosen:
+        argv = [*compose, "-p", project, "-f", str(file), "up", "--no-start", "--remove-orphans", one.name]
+        if why := _failure(argv, chosen[0].file.parent, settings.environ):
+            notes.append(f"{one.name} is not started, as docker cannot make a container of {one.image}: {why}")
+        else:
+            made.append(_service(docker, project, one, document["services"][one.name], settings))
+    return made, notes
+
+
+def _failure(argv: Sequence[str], folder: Path, environ: Mapping[str, str]) -> str:
+    """Run a command that may take long, and show what it says; if it fails, the last that it said."""
+    last = ""
+    with subprocess.Popen(
+        argv, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, errors="replace",
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        for text in process.stderr:
+            sys.stderr.write(text)
+            last = text.strip() or last
+    return (last or f"exit code {process.returncode}") if process.returncode else ""
 
 
 def _refuse_second(docker: str, project: str, settings: Settings, names: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ def worker_service(
     options = options_of(project.settings, part)
     shown = [*worker_options(options), *(["-P", worker.pool] if worker.pool and not options.pool else [])]
     shown += ["-Q", part["queues"]] if part["queues"] and not options.queues else []
+    shown += ["-I", included] if (included := project.late.get("DEVKIT_INCLUDE")) else []
     return Service(
         name=worker.name,
         argv=argv_of(project.settings, worker, part),

@@ -20,7 +20,8 @@ _SHARED = ("celery.shared_task", "celery.app.shared_task", "celery.task.task", "
 
 @dataclass(frozen=True)
 class Task:
-    """A task: `name` is the one that it is given, empty where its module's and its own make one.
+    """A task: `name` is the one that it is given, empty where its module's and its own make one; `unread` where it is
+    given one that reading does not tell.
 
     `on` is the app's origin; None for what every app gets (`shared_task`), or where reading does not tell.
     """
@@ -30,6 +31,7 @@ class Task:
     function: str
     name: str
     on: Origin | None
+    unread: bool = False
 
     def called(self, module: str) -> str:
         """The name under which a worker knows it, in a module of this name."""
@@ -55,7 +57,7 @@ def _decorated(follower: Follower, source: Source) -> Iterator[Task]:
             makes, on = _makes(follower, source, called)
             if makes:
                 line = min(one.lineno for one in node.decorator_list)
-                yield Task(source.file, line, node.name, _name_given(decorator), on)
+                yield Task(source.file, line, node.name, _name_given(decorator), on, _is_unread(decorator))
                 break
 
 
@@ -100,6 +102,12 @@ def _name_given(node: ast.expr) -> str:
     """`name="…"` among a call's arguments."""
     words = node.keywords if isinstance(node, ast.Call) else []
     return next((_text(word.value) for word in words if word.arg == "name"), "")
+
+
+def _is_unread(node: ast.expr) -> bool:
+    """Whether a name is given there, as no text."""
+    words = node.keywords if isinstance(node, ast.Call) else []
+    return any(word.arg in ("name", None) and not _text(word.value) for word in words)
 
 
 def _class_name(source: Source, given: ast.expr) -> str:

@@ -5,7 +5,7 @@ other kind of program are asked; where there are none at all, those that are bui
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,6 +75,7 @@ def _tiers(root: Path, services: Sequence[ComposeService], program: Whose) -> li
     other: Whose = "api" if program == "worker" else "worker"
     kinds = (program, other)
     tiers = [_of_one_stack([one for one in own if runs(one, kind)]) for kind in kinds]
+    tiers = [*tiers, *(_changed(tier, services) for tier in tiers)]
     if not any(tiers):  # a script may tell, which takes longer
         from devkit.settings.evidence.launch import start_lines
 
@@ -89,6 +90,13 @@ def _of_one_stack(services: Sequence[ComposeService]) -> list[ComposeService]:
     return [one for one in near if not is_for_elsewhere(one.file)] or near
 
 
+def _changed(tier: Sequence[ComposeService], services: Sequence[ComposeService]) -> list[ComposeService]:
+    """What further files beside theirs, for development, say of the same services: docker-compose.local.yml, say."""
+    names = {(one.name, one.file.parent) for one in tier}
+    found = [one for one in services if (one.name, one.file.parent) in names and one not in tier]
+    return [one for one in found if not is_for_elsewhere(one.file)]
+
+
 def _is_first(service: ComposeService, services: Sequence[ComposeService]) -> bool:
     return next(one for one in services if one.name == service.name) is service
 
@@ -100,7 +108,10 @@ def runs_devkit(service: ComposeService) -> bool:
 
 def runs_own_code(service: ComposeService) -> bool:
     """Whether it runs the project's code, and no server's that is only used."""
-    return service.context is not None or any(runs(service, kind, by_name=False) for kind in _COMMANDS)
+    if service.context is not None or any(runs(service, kind, by_name=False) for kind in _COMMANDS):
+        return True
+    # An image of somebody's own, which only its name tells: no server's well-known one has a name like these.
+    return "/" in service.image and not service.command and any(map(_is_called(service.name), _SERVICES))
 
 
 def runs(service: ComposeService, program: Whose, *, by_name: bool = True) -> bool:
@@ -109,7 +120,12 @@ def runs(service: ComposeService, program: Whose, *, by_name: bool = True) -> bo
     if _COMMANDS[program].search(command):
         return True
     told = any(pattern.search(command) for pattern in _COMMANDS.values())
-    return by_name and not told and _SERVICES[program].match(service.name.lower()) is not None
+    return by_name and not told and _is_called(service.name)(program)
+
+
+def _is_called(name: str) -> Callable[[Whose], bool]:
+    """Whether a service of this name is such a program, as far as that tells."""
+    return lambda program: _SERVICES[program].match(name.lower()) is not None
 
 
 def _agreed(tiers: Iterable[Sequence[ComposeService]], among: Sequence[ComposeService]) -> Given:

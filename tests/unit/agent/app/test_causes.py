@@ -217,3 +217,20 @@ def test_the_import_that_failed_is_told_where_a_library_says_only_that_there_is_
     assert details["file"].endswith("package/settings.py")
     assert "nothing_like_it" in details["message"]
     assert "nothing_like_it" in details["traceback"]
+
+
+def test_the_variables_that_the_code_and_what_it_imports_read_are_told_with_the_failure(folder: Path) -> None:
+    config = (
+        "import os\nclass Names:\n    port = 'REDIS_PORT'\nHOST = os.environ.get('REDIS_HOST', 'localhost')\n"
+        "PORT = os.environ.get(Names.port)\nSET = os.getenv('IS_SET')\nURL = f'redis://{HOST}:{PORT}'\n"
+    )
+    source = "from redis import Redis\nfrom config import URL\n\nRedis.from_url(URL)"
+
+    kind, details = why(folder, source, config=config)
+
+    assert kind == "raises"
+    assert details["reads"] == {"REDIS_HOST": f"{folder}/config.py:4", "REDIS_PORT": f"{folder}/config.py:5"}
+    source = "from other import URL\n"
+    kind, details = why(folder, source, other=f"{config}\nos.environ['BROKER']")
+    assert (kind, details["variables"]) == ("variable", ["BROKER"])
+    assert list(details["reads"]) == ["REDIS_PORT", "BROKER"]

@@ -252,3 +252,26 @@ def test_which_servers_are_started_with_the_stack(
     root = project({"docker-compose.yml": (COMPOSE % closed) + more})
 
     assert [one.name for one in chosen(settings(root, with_services=asked))] == names
+
+
+def test_a_file_for_development_beside_it_adds_to_the_same_services(project: Write) -> None:
+    root = project(
+        {
+            "docker-compose.yml": "services: {worker: {build: ., environment: {A: base}}, api: {build: .}}",
+            "docker-compose.local.yml": "services: {worker: {build: ., env_file: w.env}, tests: {build: .}}",
+            "docker-compose.prod.yml": "services: {worker: {build: ., environment: {C: live}}}",
+            "w.env": "A=local\nB=local\n",
+        }
+    )
+
+    assert given(find_surroundings(settings(root), "worker")) == {"A": "base", "B": "local"}
+
+
+def test_a_service_that_has_only_the_name_of_an_image_of_ones_own(project: Write) -> None:
+    text = (
+        "services: {worker: {image: 'me/shop-worker:1', environment: {A: 1}},"
+        " cache: {image: 'bitnami/redis', environment: {B: 1}}, web: {image: nginx, environment: {C: 1}}}"
+    )
+    root = project({"docker-compose.yml": text})
+
+    assert given(find_surroundings(settings(root), "worker")) == {"A": "1"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devkit.services.project.unreached import Unreached, in_words, note_of, tasks_not_reached
+from devkit.services.project.unreached import Unreached, in_words, note_of, task_modules, tasks_not_reached
 from devkit.settings.discover import AppRef
 
 CELERY = "from celery import Celery\napp = Celery('core')\n"
@@ -125,3 +125,40 @@ def test_of_many_the_first_few_are_told() -> None:
     assert looked[0] == "m.py:0 defines t0, but nothing that comes with the app imports it"
     assert looked[-1] == "and 2 more"
     assert (len(looked), mend) == (4, ["same"])
+
+
+@pytest.mark.parametrize("name", ["NAME", "'celery.notify'", "f'{NAME}.go'"])
+def test_a_name_that_reading_does_not_tell_may_be_one_of_those_that_the_worker_has(
+    write: Write, tmp_path: Path, name: str
+) -> None:
+    task = TASK.replace("app.task", f"app.task(name={name})").replace("\n\n", "\nfrom core.names import NAME\n", 1)
+    app = write({"core/tasks/budget.py": task})
+
+    assert note_of(tmp_path, app, ["video.encode"]) == ""
+    assert "nothing imports core.tasks.budget" in note_of(tmp_path, app, [])
+
+
+@pytest.mark.parametrize(
+    ("others", "modules"),
+    [
+        ({}, ["core.mail", "core.tasks.budget"]),
+        # What is shared may be meant for the other app.
+        ({"other.py": "from celery import Celery\napp = Celery('other')\n"}, ["core.tasks.budget"]),
+    ],
+)
+def test_the_modules_that_would_give_an_app_tasks(
+    write: Write, tmp_path: Path, others: dict[str, str], modules: list[str]
+) -> None:
+    shared = "from celery import shared_task\n@shared_task\ndef go(): ...\n"
+    app = write({"core/tasks/budget.py": TASK, "core/mail.py": shared, **others})
+
+    assert sorted(task_modules(tmp_path, app)) == modules
+
+
+def test_the_note_on_what_the_worker_imports(write: Write, tmp_path: Path) -> None:
+    app = write({"core/tasks/budget.py": TASK})
+
+    assert note_of(tmp_path, app, ["core.tasks.budget.evaluate"], ["core.tasks.budget"]) == (
+        "core.celery_app:app has no tasks of its own: nothing imports core.tasks.budget (core/tasks/budget.py:4), so"
+        f' the worker does: celery worker -I core.tasks.budget; for good, import it {MADE}: include=["core.tasks.budget"]'
+    )
