@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from devkit.settings.evidence.walk import text_of
+from devkit.settings.files import text_of
 
 # What a folder has, and the command that installs by it, in the order in which they count.
 _LOCKED = {

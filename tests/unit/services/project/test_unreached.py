@@ -160,5 +160,6 @@ def test_the_note_on_what_the_worker_imports(write: Write, tmp_path: Path) -> No
 
     assert note_of(tmp_path, app, ["core.tasks.budget.evaluate"], ["core.tasks.budget"]) == (
         "core.celery_app:app has no tasks of its own: nothing imports core.tasks.budget (core/tasks/budget.py:4), so"
-        f' the worker does: celery worker -I core.tasks.budget; for good, import it {MADE}: include=["core.tasks.budget"]'
+        f" the worker does: celery worker -I core.tasks.budget; for good, import it {MADE}:"
+        ' include=["core.tasks.budget"]'
     )
