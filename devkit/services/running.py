@@ -87,6 +87,8 @@ def take_down(settings: Settings) -> TakenDown:
     if first := only_one.acquire(settings.root, paths.runtime):
         left = clean_up(paths.data, paths.runtime.name)
         left += stop_left(paths, settings.environ)
+        for one in (paths.socket, paths.loans):
+            one.unlink(missing_ok=True)
         only_one.release()
     else:
         watched = _stop(settings)

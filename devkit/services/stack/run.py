@@ -95,6 +95,7 @@ def _supervise(stack: Stack, early: EarlyProcesses, inbox: Inbox, reporter: Repo
         guard.close()
         _wait_for_ports(stack.services)
         lock.forget(paths.data)
+        paths.loans.unlink(missing_ok=True)  # the zygote is killed with the socket of its own
     return code
 
 

@@ -36,3 +36,15 @@ def test_the_guard_of_a_stack_that_was_killed_leaves_the_next_one_alone(devkit: 
 
     assert again.returncode == 0, again.stderr
     assert "worker" in again.stdout
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_stack_leaves_no_socket_behind(devkit: Devkit, short_folder: Path, killed: bool) -> None:
+    assert devkit("up", "-d").returncode == 0
+    assert [*short_folder.rglob("control.sock")]
+    if killed:
+        os.kill(json.loads(devkit("status", "--json").stdout)["pid"], signal.SIGKILL)
+
+    assert devkit("down").returncode == 0
+
+    assert [*short_folder.rglob("*.sock")] == []
