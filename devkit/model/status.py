@@ -21,7 +21,7 @@ HANDED_OUT = frozenset(
 class ServiceStatus:
     """One service. `ready_s` is seconds from its own start to ready, `restarts` counts those after crashes.
 
-    `spared`: the stack is up without it.
+    `spared`: the stack is up without it; `missed`: and its start has failed all the same.
     """
 
     name: str
@@ -34,6 +34,7 @@ class ServiceStatus:
     note: str
     how: str
     spared: bool = False
+    missed: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,15 @@ class AppPlace(Where):
 
 # What the app says of itself; of an error None where there is none, and whether it is that something is not installed;
 # why it cannot speak Redis, and what it needs AMQP for, where it may have to be given another broker; what has it speak
-# TLS; the line that has its tasks run where they are called, empty if that is not known. `queues` are those that
-# `celery worker` consumes, `routed` the others that its tasks are sent to.
+# TLS; the line that has its tasks run where they are called, empty if that is not known. `servers` of ASGI and `pools`,
+# by Celery's names, are those installed. `queues` are those that `celery worker` consumes, `routed` the others that its
+# tasks are sent to; `forces_root`: only C_FORCE_ROOT has its worker run here.
 AppFacts = TypedDict("AppFacts", {
     "celery": str, "python": str, "broker": str, "broker_error": str | None, "broker_missing": bool,
     "result_backend": str | None, "result_backend_error": str | None, "result_backend_missing": bool,
     "redis_lacks": str | None, "amqp_needs": list[str], "tls": list[str], "anothers": dict[str, list[str]],
-    "eager": str | None, "beat": bool, "tasks": list[str], "flower": bool, "uvicorn": bool, "queues": list[str],
-    "routed": list[str],
+    "eager": str | None, "beat": bool, "tasks": list[str], "flower": bool, "servers": list[str], "pools": list[str],
+    "queues": list[str], "routed": list[str], "forces_root": bool,
 })  # fmt: skip
 
 # Why something cannot be done: `problem` is which kind, and each kind has some of the others.

@@ -179,11 +179,12 @@ class Handover:
         )  # no save mends what was typed
         if not live and not self._zygotes.proven() and not waits:
             self._tell.problem(error)
-            self._exit_code = error.exit_code
+            self._trouble, self._exit_code = error.what, error.exit_code
+            self._progress()
             self._stop()
             return
         self._news.cannot_be_used(error, generation.changed, live)
-        self._trouble = "the new code cannot be used; the next save tries again"
+        self._trouble = f"{'the new code cannot be used' if live else error.what}; the next save tries again"
         self._progress()
 
     def _ended(self, generation: Generation, code: int) -> None:

@@ -133,6 +133,11 @@ class Printer:
             self._hurried = True
             self._changed.notify_all()
 
+    def flush(self, timeout_s: float = 1.0) -> None:
+        """Wait until all is written, if it is taken in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._queued, timeout_s)
+
     def close(self, timeout_s: float = 1.0) -> None:
         """Write what is left, if the terminal takes it in time."""
         with self._changed:

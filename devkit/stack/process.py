@@ -19,6 +19,7 @@ CHUNK_BYTES = 65536
 # How long the end of a service may take after its main process ended: until its output is read and the rest of
 # its session is gone.
 AFTERMATH_S = 2.0
+POLL_S = 0.01
 
 
 class Process:
@@ -42,6 +43,7 @@ class Process:
         self._answers = -1
         self._told = Lines(lambda size: os.read(self._answers, size), Note, bear=True)
         self._reading = Lock()
+        self._handing_over = Lock()
         if talks:
             self._answers, notify = os.pipe()
             environ[NOTIFY_FD] = str(notify)
@@ -148,11 +150,25 @@ class Process:
             self._reading.release()
         return code
 
+    def wait_for_output(self) -> None:
+        """Until all that it has printed so far was handed over; one that prints on and on is not waited for."""
+        assert self._popen.stdout is not None
+        deadline = time.monotonic() + AFTERMATH_S
+        with suppress(OSError, ValueError):  # its output has come to its end
+            while select.select([self._popen.stdout], [], [], 0)[0] and time.monotonic() < deadline:
+                time.sleep(POLL_S)
+        with self._handing_over:
+            pass
+
     def _read(self, on_output: Callable[[bytes], None]) -> None:
         assert self._popen.stdout is not None
         with self._popen.stdout as output:
-            while chunk := os.read(output.fileno(), CHUNK_BYTES):
-                on_output(chunk)
+            chunk = b"-"
+            while chunk:
+                select.select([output], [], [])
+                with self._handing_over:
+                    if chunk := os.read(output.fileno(), CHUNK_BYTES):
+                        on_output(chunk)
 
     def _wait(self, reader: Thread, on_exit: Callable[[int], None]) -> None:
         code = self.wait()

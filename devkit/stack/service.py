@@ -35,6 +35,7 @@ class Service:
     and waits on its standard input for this line, which says what to run.
     `external` services run already and are only shown; their `ready` tells whether they still do.
     `optional`: the others start without it where it does not, unless one that is not optional depends on it.
+    `program`: one of those for which there is a stack: without any of them it ends, without one its start has failed.
     `signal_group` sends the stop signals to the whole process group: a shell does not pass them on.
     `stdin_open` keeps standard input open for as long as devkit lives.
     `advice` tells what mends a start that failed, by the end of the service's output.
@@ -51,6 +52,7 @@ class Service:
     order: bytes | None = None
     external: bool = False
     optional: bool = False
+    program: bool = False
     signal_group: bool = False
     stdin_open: bool = False
     grace_s: float = 5.0

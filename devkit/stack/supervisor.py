@@ -45,6 +45,7 @@ STATES: Mapping[Stage, State] = {
     Stage.FAILED: "failed",
     Stage.STOPPED: "stopped",
 }
+_BEFORE_READY = (Stage.STARTING, Stage.FAILED)  # one that has failed may wait for a save
 
 
 class Started(Protocol):
@@ -140,6 +141,7 @@ class Supervisor:
                 note=unit.note,
                 how=unit.service.how,
                 spared=self._is_spared(unit),
+                missed=self._is_spared(unit) and unit.service.program,
             )
             for unit in self._units.values()
         ]
@@ -162,7 +164,8 @@ class Supervisor:
                     self._start_if_it_can(unit)
         if self._stopping:  # also because one could not be started
             for unit in self._units.values():
-                if unit.stage not in (Stage.STOPPING, Stage.FAILED) and not self._is_needed(unit):
+                ended = unit.stage is Stage.FAILED and unit.process is None
+                if unit.stage is not Stage.STOPPING and not (ended or self._is_needed(unit)):
                     self._stop(unit, then=Stage.STOPPED)
         elif not self._up and all(unit.stage is Stage.READY or self._is_spared(unit) for unit in self._units.values()):
             self._up = True
@@ -176,8 +179,8 @@ class Supervisor:
             self._send_next_signal(unit)
         elif unit.stage is Stage.STARTING:
             problem = f"{unit.service.name} did not become ready in {self._start_timeout_s:g} s"
-            waited_for = getattr(unit.service.ready, "what", "")
-            self._give_up(unit, problem, [f"devkit waited for {waited_for}; more time: --timeout SECONDS"])
+            what = f"devkit waited for {getattr(unit.service.ready, 'what', '')}"
+            self._give_up(unit, problem, [f"{what}; more time: --timeout SECONDS"])
 
     def _start_if_it_can(self, unit: _Unit) -> None:
         needed = [self._units[name] for name in unit.service.depends_on if name in self._units]
@@ -201,6 +204,12 @@ class Supervisor:
     def _is_spared(self, unit: _Unit) -> bool:
         """Whether it will not run, and the others do not wait for it."""
         return unit.stage is Stage.FAILED and self._is_optional(unit)
+
+    def _go_on_without(self, unit: _Unit) -> bool:
+        """Whether the others run where it does not: while all start, only as long as one of the programs is left."""
+        others = (one for one in self._units.values() if one is not unit and one.stage is not Stage.FAILED)
+        of_use = not unit.service.program or any(one.service.program for one in others)
+        return self._up or (self._is_optional(unit) and of_use)
 
     # What happens to one service
 
@@ -261,6 +270,8 @@ class Supervisor:
             unit.stage = unit.then
         elif self._stopping:
             unit.stage = Stage.STOPPED  # a moment before it was asked to
+        elif unit.stage is Stage.FAILED:
+            pass  # what waited for a save ended after all
         elif isinstance(unit.service.ready, Finish) and code == 0:
             self._became_ready(unit)
             unit.note = "finished"
@@ -282,10 +293,9 @@ class Supervisor:
         unit.deadline = self._clock() + delay
         self._reporter.notice(f"{what}; it starts again in {delay:g} s")
 
-    def _give_up(self, unit: _Unit, problem: str, mend: Sequence[str]) -> None:
-        """The service will not run. While all start, that ends the whole start, if it is not optional; later the others
-        go on."""
-        name, others_go_on = unit.service.name, self._up or self._is_optional(unit)
+    def _give_up(self, unit: _Unit, problem: str, mend: Sequence[str], *, waits: bool = False) -> None:
+        """The service will not run, which ends the start of all where the others cannot go on. `waits`: for a save."""
+        name, others_go_on = unit.service.name, self._go_on_without(unit)
         excerpt = self._reporter.tail(name)
         mend = [*unit.service.advice(excerpt), *mend, f"read all of its output: devkit logs {name}"]
         if others_go_on:
@@ -295,10 +305,19 @@ class Supervisor:
         unit.note = problem
         if unit.process is None and others_go_on:  # the end of what it said is why
             unit.note = ": ".join([problem, *excerpt.splitlines()[-1:]])
+        if waits and others_go_on:
+            unit.stage, unit.deadline = Stage.FAILED, None
+            return
         self._stop(unit, then=Stage.FAILED)
         if not others_go_on:
-            self._exit_code = 1
-            self._stopping = True
+            self._exit_code, self._stopping = 1, True
+
+    def _progressed(self, unit: _Unit, news: Progressed) -> None:
+        """One that reloads itself: before it was ever ready, that can only be that it waits for a save."""
+        if unit.stage is Stage.READY:
+            unit.generation, unit.reported, unit.note = news.generation, news.state, news.note
+        elif unit.stage is Stage.STARTING:
+            self._give_up(unit, f"{unit.service.name} did not start: {news.note}", [], waits=True)
 
     def _lost(self, unit: _Unit) -> None:
         """What all others were to use is not there: none of them would become ready."""
@@ -316,11 +335,10 @@ class Supervisor:
 
     def handle(self, message: Message) -> None:
         match message:
-            case Ready(name, pid) if self._is_current(name, pid) and self._units[name].stage is Stage.STARTING:
+            case Ready(name, pid) if self._is_current(name, pid) and self._units[name].stage in _BEFORE_READY:
                 self._became_ready(self._units[name])
-            case Progressed(name, pid) if self._is_current(name, pid) and self._units[name].stage is Stage.READY:
-                unit = self._units[name]
-                unit.generation, unit.reported, unit.note = message.generation, message.state, message.note
+            case Progressed(name, pid) if self._is_current(name, pid):
+                self._progressed(self._units[name], message)
             case Exited(name, pid, code) if self._is_current(name, pid):
                 self._exited(self._units[name], code)
             case Gone(name) if not (self._up or self._stopping):  # later it may come back, for who waits

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 from typing import Any
 
@@ -10,6 +11,9 @@ from ..ours import anothers
 from .asking import amqp_needs, broker_trouble, broker_url, redis_lacks, shared_backend_trouble, tls
 from .eager import eager
 from .load import Problem, load_app
+
+SERVERS = ("uvicorn", "hypercorn", "granian", "daphne")
+NEED_A_PACKAGE = ("gevent", "eventlet")
 
 
 def describe(module: str, attribute: str) -> AppFacts:
@@ -38,10 +42,24 @@ def describe(module: str, attribute: str) -> AppFacts:
         "beat": bool(app.conf.beat_schedule),
         "tasks": sorted(name for name in app.tasks if not name.startswith("celery.")),
         "flower": importlib.util.find_spec("flower") is not None,
-        "uvicorn": importlib.util.find_spec("uvicorn") is not None,
+        "servers": [name for name in SERVERS if importlib.util.find_spec(name)],
+        "pools": pools(),
         "queues": declared(app),
         "routed": routed(app),
+        "forces_root": forces_root(app),
     }
+
+
+def forces_root(app: Any) -> bool:
+    """Whether Celery refuses to run its worker as this user, who is root, because it accepts pickle."""
+    return os.geteuid() == 0 and "pickle" in app.conf.accept_content and not os.environ.get("C_FORCE_ROOT")
+
+
+def pools() -> "list[str]":
+    """Those that a worker can run with, by their names for `-P`."""
+    from celery.concurrency import ALIASES
+
+    return [name for name in ALIASES if name not in NEED_A_PACKAGE or importlib.util.find_spec(name)]
 
 
 def refuse_anothers(app: Any) -> None:

@@ -7,6 +7,7 @@ end.
 """
 
 import logging
+import os
 import sys
 import threading
 import warnings
@@ -17,7 +18,7 @@ from celery import bootsteps, signals
 from celery.exceptions import WorkerShutdown
 
 from ...model.wire import WorkerOrder
-from ..app.describe import refuse_anothers
+from ..app.describe import forces_root, refuse_anothers
 from ..app.load import Problem, failed, load_app
 from ..fork.generation import ThisGeneration
 from ..ours import anothers
@@ -48,6 +49,8 @@ def run(generation: ThisGeneration, order: WorkerOrder) -> None:
         generation.failed(problem)
     if generation.stale():
         return
+    if forces_root(app):  # in a container of the user's own, say
+        os.environ["C_FORCE_ROOT"] = "1"
     if order["consume"] and (queues := consumed(app, order["consume"])):
         sys.argv += ["-Q", ",".join(queues)]
     debugging.watch(app, order["root"])

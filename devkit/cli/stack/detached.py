@@ -21,7 +21,8 @@ def inside() -> bool:
 
 
 def start(settings: Settings) -> int:
-    """Start the stack in the background; 0 once all is ready, else what the stack exited with, its words shown."""
+    """Start the stack in the background; 0 once all is ready, 1 where a program of the project did not
+    start and the rest runs, else what the stack exited with, its words shown."""
     make_private(settings)
     refuse_second(settings)
     talk = settings.paths.logs / "devkit.log"
@@ -43,7 +44,7 @@ def start(settings: Settings) -> int:
                 say(talk.read_text(errors="replace").rstrip())
                 show(service_table(status.services, with_state=False))
                 say(f"devkit: {all_ready(status.services)}; devkit logs -f shows its output, devkit down stops it")
-                return 0
+                return int(any(one.missed for one in status.services))
             time.sleep(POLL_S)
     except KeyboardInterrupt:
         process.terminate()

@@ -79,6 +79,8 @@ class Report:
             self._printer.say(service_table(services, with_state=False) + "\n\n")
             self.notice(f"{all_ready(services)}; Ctrl-C stops it")
         self._printer.release()
+        if self._quiet:  # whoever started this in the background shows it once it hears of the state
+            self._printer.flush()
 
     def notice(self, text: str) -> None:
         """Something that happened to a service."""

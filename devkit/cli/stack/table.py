@@ -40,7 +40,9 @@ def service_table(services: Sequence[ServiceStatus], *, with_state: bool) -> str
 def all_ready(services: Sequence[ServiceStatus]) -> str:
     """That all are ready, but those which the others do without."""
     spared = ", ".join(service.name for service in services if service.state != "ready")
-    return f"all is ready but {spared}" if spared else "all is ready"
+    missed = " ".join(service.name for service in services if service.missed)
+    again = f"; the rest runs; devkit restart {missed} starts {'them' if ' ' in missed else 'it'} again"
+    return f"all is ready but {spared}{again if missed else ''}" if spared else "all is ready"
 
 
 def _how(service: ServiceStatus) -> str:

@@ -39,9 +39,9 @@ class Parent:
                 write(self._fd, line(note))
 
     def progress(self, generation: int, state: State, note: str) -> None:
-        """The first generation that is ready is what a start waits for."""
+        """The first generation that is ready is what a start waits for, or that there is none."""
         if state == "ready" and not self._ready:
             self._ready = True
             self.tell(ready=True)
-        if self._ready:
+        if self._ready or state == "failed":
             self.tell(progress={"generation": generation, "state": state, "note": note})

@@ -133,7 +133,7 @@ class _Runner:
             refresh=self._refresh,
             paused=lambda pid: paused_tasks(self._sessions, pid),
             delays=Restarts().crashed,
-            waits_for_save=options.reload and not self._parent,
+            waits_for_save=options.reload,
             heals=options.reload,
         )
         return handover.run()

@@ -13,12 +13,11 @@ from devkit.services.environment.notes import notes_on
 from devkit.services.environment.started import chosen, started
 from devkit.services.environment.surroundings import Surroundings, find_surroundings
 from devkit.services.ports import Ports
-from devkit.services.project.install import pip
 from devkit.services.project.mends import server_away
 from devkit.services.project.programs import find_all, find_workers, part_of
 from devkit.services.project.python import find_python
 from devkit.services.project.unreached import note_of
-from devkit.services.stack.api import api_argv, api_service
+from devkit.services.stack.api import api_argv, api_service, other_server, own_server
 from devkit.services.stack.apps import StackApp, settle
 from devkit.services.stack.beat import beat_service
 from devkit.services.stack.brokers import broker_notes, broker_services
@@ -27,7 +26,7 @@ from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
 from devkit.services.stack.flower import flower_argv, flower_service
 from devkit.services.stack.project import StackProject
-from devkit.services.stack.worker import argv_of, worker_argv, worker_service
+from devkit.services.stack.worker import argv_of, fitting, worker_argv, worker_service
 from devkit.settings.discover import AppRef
 from devkit.settings.discover.programs import ApiProgram, Found, WorkerProgram
 from devkit.settings.evidence.given import Whose
@@ -132,7 +131,9 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     notes = [*absent, *found.notes, *filter(None, told), *notes_on(project.surroundings, settings, replaced)]
     notes += [*made.notes, *broker_notes(apps)]
     first_api = next((api.app for api in apis if api.app), None)
-    return Stack(project, _with_dependencies(services, wanted), apps, notes, ports, run, first_api)
+    asked = [*wanted, *(["api"] if settings.sources["api"] == "flag" else [])]
+    whole = [replace(one, optional=one.optional and one.name not in asked) for one in services]
+    return Stack(project, _with_dependencies(whole, wanted), apps, notes, ports, run, first_api)
 
 
 class _Needed:
@@ -192,37 +193,31 @@ class _Services:
     def _of_workers(self, workers: Sequence[WorkerProgram]) -> list[Service]:
         settings = self._project.settings
         declared = {app.ref: app.facts["queues"] for app in self._apps if app.facts}
-        refs = [app.ref for app in self._apps]
-        return [
-            worker_service(self.of(worker.app), worker, part_of(settings, workers, place, declared), self._after)
-            for place, worker in enumerate(workers)
-            if worker.app in refs
-        ]
+        facts = {app.ref: app.facts for app in self._apps}
+        services = []
+        for place, worker in enumerate(workers):
+            if worker.app in facts:
+                part = part_of(settings, workers, place, declared)
+                fit, notes = fitting(settings, worker, part, facts[worker.app])
+                self.notes += [note for note in notes if note not in self.notes]
+                services.append(worker_service(self.of(worker.app), fit, part, self._after))
+        return services
 
     def _of_apis(self, apis: Sequence[ApiProgram]) -> list[Service]:
         if self._needed.has("api") and not apis:
             self.notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
         tables = {table.name: table.port for table in self._project.settings.apis}
+        facts = self._apps[0].facts
         services = []
         for api in apis:
-            if not (self._needed.has(api.name) and self._can_be_served(api)):
+            if not self._needed.has(api.name):
                 continue
             port = self._ports.choose(api.name, tables.get(api.name))
             project = self.of(next((app.ref for app in self._apps if app.ref.folder == api.folder), None))
-            services.append(api_service(project, api, port, self._after, first=api is apis[0]))
+            service = api_service(project, api, port, self._after, first=api is apis[0])
+            other = other_server(api, facts["servers"]) if facts else None
+            services.append(own_server(project, api, port, self._after, other) if other else service)
         return services
-
-    def _can_be_served(self, api: ApiProgram) -> bool:
-        """Whether there is an uvicorn, if it takes one. Raises UsageError for an API that was asked for."""
-        facts, python = self._apps[0].facts, self._project.python
-        if api.kind != "asgi" or facts is None or facts["uvicorn"]:
-            return True
-        missing = f"{python} has no uvicorn to serve {api.app}"
-        mend = [f"{pip(python)} uvicorn", "or leave the API out: --no-api"]
-        if self._project.settings.options.api or api.name in self._needed.wanted:
-            raise UsageError(missing, mend=mend)
-        self.notes.append(f"{missing}, so that API is not started: {mend[0]}")
-        return False
 
     def _of_beat(self) -> list[Service]:
         """One for each app that has a schedule."""
@@ -250,7 +245,7 @@ def _check_names(settings: Settings, wanted: Sequence[str], found: Sequence[Work
 
 
 def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[Service]:
-    """Those wanted and all that they depend on; all, if none is named. Who names one cannot spare it.
+    """Those wanted and all that they depend on; all, if none is named.
 
     Raises UsageError for a circle.
     """
@@ -272,8 +267,7 @@ def _with_dependencies(services: list[Service], wanted: Sequence[str]) -> list[S
                 f"'{name}' is not part of this stack: {_absent(name)}", looked=[f"it has {', '.join(by_name)}"]
             )
         choose_one(name, ())
-    spared = {service.name for service in services if service.optional}.difference(wanted)
-    return [replace(service, optional=service.name in spared) for service in services if service.name in chosen]
+    return [service for service in services if service.name in chosen]
 
 
 def _absent(name: str) -> str:

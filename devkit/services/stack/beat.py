@@ -17,5 +17,7 @@ def beat_service(project: StackProject, name: str, depends_on: tuple[str, ...]) 
         order=run_order(project, "celery", argv),
         ready=Notice("beat to read its schedule"),
         depends_on=depends_on,
+        optional=True,
+        program=True,
         how=f"celery -A {project.celery} beat",
     )

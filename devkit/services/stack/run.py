@@ -10,6 +10,7 @@ from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
 
 from devkit.model.loop import Signalled
+from devkit.model.wire import Note
 from devkit.services.alone import only_stack
 from devkit.services.environment.kept import keep
 from devkit.services.signals import signals_into
@@ -143,7 +144,9 @@ class _Processes:
                 if not _poll(check, ended):
                     return
             case Notice():
-                if process.answer() is None:
+                while (news := process.answer()) and "ready" not in news:
+                    self._progressed(service, process, news)
+                if news is None:
                     return
             case Finish():
                 return  # its exit says it
@@ -152,8 +155,13 @@ class _Processes:
             self._running[service.name] = process.pid
             lock.record(self._paths.data, self._running)
         while service.order and (news := process.answer()):
-            if progress := news.get("progress"):
-                self._inbox.put(Progressed(service.name, process.pid, **progress))
+            self._progressed(service, process, news)
+
+    def _progressed(self, service: Service, process: Process, news: Note) -> None:
+        if progress := news.get("progress"):
+            if progress["state"] == "failed":
+                process.wait_for_output()  # it says why
+            self._inbox.put(Progressed(service.name, process.pid, **progress))
 
 
 def _poll(check: Callable[[], bool], ended: Event) -> bool:

@@ -1,9 +1,11 @@
 """A Celery worker as a service of the stack: `devkit worker`."""
 
-from devkit.model.wire import WorkerPart
+from dataclasses import replace
+
+from devkit.model.wire import AppFacts, WorkerPart
 from devkit.services.commands import devkit_argv
 from devkit.services.project.programs import options_of
-from devkit.services.reload.worker import worker_options
+from devkit.services.reload.worker import PATCHING_POOLS, worker_options
 from devkit.services.stack.project import StackProject, worker_order
 from devkit.settings.discover.programs import WorkerProgram
 from devkit.settings.load import Settings
@@ -28,10 +30,27 @@ def argv_of(settings: Settings, worker: WorkerProgram, part: WorkerPart) -> tupl
     return worker_argv(settings, "" if part["first"] else worker.name, pool)
 
 
+def fitting(
+    settings: Settings, worker: WorkerProgram, part: WorkerPart, facts: AppFacts | None
+) -> tuple[WorkerProgram, list[str]]:
+    """The worker as it can be run here, and notes on what is other than the project's start line has it."""
+    notes, pool = [], worker.pool
+    if facts and facts["forces_root"]:
+        notes.append("the worker accepts pickle, which Celery refuses to root: it runs with C_FORCE_ROOT=1")
+    known = not facts or not pool or pool in facts["pools"] or ":" in pool or "." in pool
+    if known or options_of(settings, part).pool:
+        return worker, notes
+    assert facts
+    line = f"{worker.reasons[0]}: " if worker.reasons else ""
+    install = f"; {facts['python']} -m pip install {pool}" if pool in PATCHING_POOLS else ""
+    notes.append(f"{line}there is no pool {pool} here, so {worker.name} runs with Celery's usual one{install}")
+    return replace(worker, pool=None), notes
+
+
 def worker_service(
     project: StackProject, worker: WorkerProgram, part: WorkerPart, depends_on: tuple[str, ...]
 ) -> Service:
-    """`devkit worker`, with the app and the broker that `up` has found; the stack is of use without a further one."""
+    """`devkit worker`, with the app and the broker that `up` has found."""
     options = options_of(project.settings, part)
     shown = [*worker_options(options), *(["-P", worker.pool] if worker.pool and not options.pool else [])]
     shown += ["-Q", part["queues"]] if part["queues"] and not options.queues else []
@@ -44,7 +63,8 @@ def worker_service(
         order=worker_order(project, part),
         ready=Notice("the worker to consume from its queues"),
         depends_on=depends_on,
-        optional=not part["first"],
+        optional=True,
+        program=True,
         how=f"celery -A {project.celery} worker {' '.join(shown)}",
         # The first signal lets running tasks finish.
         grace_s=10.0,

@@ -311,7 +311,7 @@ def test_first_code_that_does_not_import_waits_for_a_save() -> None:
     assert world.run() == 0
     assert [error.what for error in world.errors] == [BROKEN.fails, f"tasks.py: {BROKEN.fails}"]
     assert world.errors[0].mend == ("correct it", "the next save tries again")
-    assert (1, "failed", "the new code cannot be used; the next save tries again") in world.states
+    assert (1, "failed", f"{BROKEN.fails}; the next save tries again") in world.states
     assert world.notices == ["7.1 generation 3 is live after 0.10 s"]
 
 

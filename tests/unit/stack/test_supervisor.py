@@ -1,8 +1,10 @@
 """Starts and crashes: the real loop over a fake clock and fake processes. Each test is a history."""
 
+from dataclasses import replace
+
 from devkit.errors import DevkitError
 from devkit.model.status import ServiceStatus
-from devkit.stack.messages import Gone
+from devkit.stack.messages import Exited, Gone, Progressed, Ready
 from devkit.stack.restarts import DELAYS_S
 from devkit.stack.service import Poll
 from tests.unit.stack.world import (
@@ -231,6 +233,80 @@ def test_what_is_optional_does_not_wait_for_what_is_spared() -> None:
     ]  # fmt: skip
     assert statuses(answer.get_nowait()) == {"page": "failed", "flower": "failed", "redis": "ready"}
     assert world.told("page starts") == []
+
+
+# --- the programs for which there is a stack ---
+
+PROGRAMS = [REDIS, *(replace(one, optional=True, program=True) for one in (API, WORKER))]
+WAITS = Progressed("api", 2, 1, "failed", "no module nosuch; the next save tries again")
+
+
+def test_without_one_of_them_the_others_run_and_the_start_has_failed_all_the_same() -> None:
+    world = World(*PROGRAMS, FLOWER, api=Program(ready=None, lives=2, code=3))
+    answer = world.ask(10, ask="status")
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("all ready", "failed") == [
+        "3 failed: api ended with exit code 3",
+        "3 all ready: redis, api, worker, flower",
+    ]
+    assert [name for name, one in answer.get_nowait().items() if one.missed] == ["api"]
+    assert world.errors[0].mend[-1] == "start it again: devkit restart api"
+
+
+def test_flower_is_not_missed() -> None:
+    world = World(*PROGRAMS, FLOWER, flower=Program(ready=None, lives=1))
+    answer = world.ask(10, ask="status")
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert not any(one.missed for one in answer.get_nowait().values())
+
+
+def test_without_all_of_them_there_is_nothing_to_run() -> None:
+    world = World(*PROGRAMS, FLOWER, api=Program(ready=None, lives=2), worker=Program(ready=None, lives=4))
+
+    assert world.run() == 1
+    assert world.told("failed") == ["3 failed: api ended with exit code 1", "5 failed: worker ended with exit code 1"]
+    assert world.told("all ready") == []
+
+
+def test_one_that_waits_for_a_save_is_spared_and_may_be_ready_later() -> None:
+    world = World(*PROGRAMS, api=NEVER_READY)
+    world.at(3, WAITS)
+    answers = [world.ask(moment, ask="status") for moment in (10, 16)]
+    world.at(15, Ready("api", 2))
+    world.at(20, CTRL_C)
+
+    assert world.run() == 0
+    assert world.told("all ready", "failed") == [
+        "3 failed: api did not start: no module nosuch; the next save tries again",
+        "3 all ready: redis, api, worker",
+    ]
+    before, after = [answer.get_nowait()["api"] for answer in answers]
+    assert (before.state, before.pid, before.missed) == ("failed", 2, True)
+    assert (after.state, after.pid, after.missed) == ("ready", 2, False)
+    assert world.told("api SIGINT", "api ends") == ["20 api SIGINT", "20.5 api ends"]
+
+
+def test_one_that_waits_for_a_save_is_ended_with_the_others_and_may_end_before() -> None:
+    for more in ([], [Exited("api", 2, -9)]):
+        world = World(*PROGRAMS, api=NEVER_READY)
+        world.at(3, WAITS)
+        for message in more:
+            world.at(10, message)
+        world.at(20, CTRL_C)
+        assert world.run() == 0
+        assert world.told("api starts") == ["1 api starts"]
+
+
+def test_who_asked_for_one_that_waits_for_a_save_has_nothing() -> None:
+    world = World(REDIS, API, api=NEVER_READY)
+    world.at(3, WAITS)
+
+    assert world.run() == 1
+    assert world.told("SIGINT") == ["3 api SIGINT", "3.5 redis SIGINT"]
 
 
 def test_a_spared_service_starts_when_it_is_asked_to() -> None:

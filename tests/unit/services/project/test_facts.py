@@ -10,6 +10,7 @@ from pathlib import Path
 
 import celery
 import pytest
+from celery.concurrency import ALIASES
 
 from devkit.agent.app.asking import OWN_MEMORY
 from devkit.errors import DevkitError, UsageError
@@ -108,7 +109,9 @@ def test_the_facts_about_an_app(asker: Asker, project: Write) -> None:
         "beat": False,
         "tasks": ["worker.add"],
         "flower": True,
-        "uvicorn": True,
+        "servers": ["uvicorn"],
+        "pools": list(ALIASES),
+        "forces_root": False,
         "python": sys.executable,
         "broker_missing": False,
         "result_backend_missing": False,

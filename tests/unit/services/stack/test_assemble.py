@@ -27,7 +27,9 @@ FACTS: dict[str, Any] = {
     "beat": True,
     "tasks": ["worker.add"],
     "flower": True,
-    "uvicorn": True,
+    "servers": ["uvicorn"],
+    "pools": ["prefork", "solo", "threads"],
+    "forces_root": False,
     "python": "python",
     "broker_missing": False,
     "result_backend_missing": False,
@@ -297,7 +299,11 @@ def test_each_table_is_a_service(several: Up) -> None:
     admin, site = stack.services[1:3]
     assert admin.url == "http://127.0.0.1:8123"
     assert site.how.startswith("manage.py runserver 127.0.0.1:")
-    assert [service.name for service in stack.services if service.optional] == ["site", "mails", "flower"]
+    assert [service.name for service in stack.services if not service.optional] == ["broker"]
+    assert [service.name for service in stack.services if not service.program] == ["broker", "flower"]
+    assert [service.name for service in several("mails").services if not service.optional] == ["broker", "mails"]
+    asked = several(flags={"api": "main:app"}).services
+    assert [service.name for service in asked if not service.optional] == ["broker", "api"]
     assert [service.argv[4:] for service in stack.services if service.name in ("admin", "worker", "mails")] == [
         ("api",),
         ("worker",),
@@ -318,13 +324,30 @@ def test_without_api_there_is_none_of_them(several: Up) -> None:
     assert names(several(flags={"with_api": False}).services) == ["broker", "worker", "mails", "beat", "flower"]
 
 
-def test_an_api_that_no_uvicorn_can_serve_is_told_of_and_the_others_start(several: Up) -> None:
-    stack = several(facts={"uvicorn": False})
+@pytest.mark.parametrize(
+    ("servers", "how"),
+    [
+        (["uvicorn", "hypercorn"], "uvicorn main:app"),
+        (["hypercorn", "daphne"], "hypercorn --reload --bind 127.0.0.1:8123 main:app"),
+        (["daphne"], "daphne -b 127.0.0.1 -p 8123 main:app; it does not reload: devkit restart admin"),
+        ([], "uvicorn main:app"),  # which says itself what is missing
+    ],
+)
+def test_without_uvicorn_another_server_of_the_project_serves(several: Up, servers: list[str], how: str) -> None:
+    admin = next(one for one in several(facts={"servers": servers}).services if one.name == "admin")
 
-    assert names(stack.services)[:3] == ["broker", "site", "worker"]
-    assert any("has no uvicorn to serve main:app" in note for note in stack.notes)
-    with pytest.raises(UsageError, match="has no uvicorn"):
-        several("admin", facts={"uvicorn": False})
+    assert admin.how.startswith(how)
+
+
+def test_a_pool_that_is_not_there_is_told_of(up: Up, tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("worker: celery -A worker worker -P gevent -c 3\n")
+
+    stack = up()
+
+    worker = next(one for one in stack.services if one.name == "worker")
+    assert "gevent" not in worker.how + " ".join(worker.argv)
+    assert json.loads(worker.order or b"")["worker"]["concurrency"] == 3
+    assert any("no pool gevent here" in note and "pip install gevent" in note for note in stack.notes)
 
 
 def test_who_has_which_queue_is_told_to_each(several: Up) -> None:
