@@ -1,8 +1,12 @@
 """A program of the project's that does not start leaves the others alone: what can run runs."""
 
+import os
+from pathlib import Path
+
+import celery
 import pytest
 
-from tests.acceptance.harness import SMALL_APP, Project, fetch, wait_until
+from tests.acceptance.harness import SMALL_APP, Project, environment, fetch, wait_until
 
 API = """
 from fastapi import FastAPI
@@ -123,3 +127,79 @@ def test_without_any_program_nothing_runs(small: Project) -> None:
     done = small.devkit("up", "-d", "-P", "no_such_pool").expect(1)
     assert small.status()["services"] == []
     assert "no_such_pool" in done.err
+
+
+def test_a_pool_of_a_start_line_that_is_not_there(small: Project) -> None:
+    small.write({"Procfile": "worker: celery -A tasks worker -P nosuch -c 1\n"})
+    done = small.up("worker")
+    assert "Procfile:1  celery -A tasks worker -P nosuch -c 1: there is no pool nosuch here" in done.err
+    assert small.devkit("run", "add", "--args", "[1, 2]").expect(0).out == "3\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
+def test_root_may_run_a_worker_that_accepts_pickle(small: Project) -> None:
+    small.write({"tasks.py": SMALL_APP["tasks.py"] + 'app.conf.accept_content = ["json", "pickle"]\n'})
+    done = small.up("worker", "-P", "solo")
+    assert "it runs with C_FORCE_ROOT=1" in done.err
+    assert small.devkit("run", "add", "--args", "[1, 2]").expect(0).out == "3\n"
+
+
+PREFIX = """
+from celery import Celery
+
+app = Celery("{name}")
+app.conf.task_default_queue = "{name}"
+
+
+@app.task(name="{name}.prefix")
+def prefix(x=1):
+    import sys
+
+    return [sys.prefix, 1 // x]
+"""
+
+
+def test_each_program_has_the_interpreter_of_its_own_folder(empty: Project) -> None:
+    site = str(Path(celery.__file__).parents[1])
+    for name in ("shop", "mail"):
+        environment(empty.root / name / ".venv", site)
+        empty.write({f"{name}/jobs_{name}.py": PREFIX.format(name=name)})
+    lines = [f"{name}: cd {name} && celery -A jobs_{name} worker -P solo" for name in ("shop", "mail")]
+    empty.write({"Procfile": "\n".join(lines)})
+    empty.up("--no-flower")
+
+    for name in ("shop", "mail"):
+        done = empty.devkit("run", f"{name}.prefix", "--json").expect(0)
+        assert done.json()["result"] == [str(empty.root / name / ".venv"), 1]
+    empty.devkit("run", "mail.prefix", "--args", "[0]").expect(1)
+    assert "same failure" in empty.devkit("replay", "--all").expect(1).out
+
+
+ROLE = """
+import os
+
+from celery import Celery
+
+ROLE = os.environ["SHOP_ROLE"]
+app = Celery("shop")
+
+
+@app.task
+def role():
+    return [ROLE, os.environ.get("SHOP_TIER")]
+"""
+
+
+def test_what_a_start_line_sets_is_set_for_its_program(empty: Project) -> None:
+    api = API + 'import os\n\nTIER = os.environ["SHOP_TIER"]\n\n\n@app.get("/tier")\ndef tier():\n    return TIER\n'
+    lines = "worker: SHOP_ROLE=packer celery -A jobs worker -P solo\nweb: SHOP_TIER=front uvicorn main:app\n"
+    empty.write({"jobs.py": ROLE, "main.py": api, "Procfile": lines})
+
+    done = empty.up("--no-flower")
+
+    assert "Procfile:1 sets SHOP_ROLE" in done.err
+    assert empty.devkit("run", "role", "--json").expect(0).json()["result"] == ["packer", None]
+    assert fetch("GET", empty.url("api") + "/tier").json() == "front"
+    empty.write({"jobs.py": ROLE + "\n"})  # and for the next generation
+    wait_until(lambda: empty.services()["worker"]["generation"] == 2, why=empty.status)
+    assert empty.devkit("run", "role", "--json").expect(0).json()["result"] == ["packer", None]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.acceptance.harness import Project
+from tests.acceptance.harness import SMALL_APP, Project
 
 DIVIDE = "sample_app.tasks.divide"
 
@@ -113,3 +113,26 @@ def test_what_the_project_prints_is_not_in_the_result(small: Project) -> None:
     small.up("worker", "-P", "solo")
     done = small.devkit("run", "add", "--args", "[1, 2]").expect(0)
     assert done.out == "3\n"
+
+
+SLOW_RECORDER = """
+import sys
+from celery.signals import worker_init
+
+
+@worker_init.connect
+def be_slow(**_):
+    (writer,) = (module for name, module in sys.modules.items() if name.endswith("agent.recorder.writer"))
+    writer.GATHER_S = 1.5
+"""
+
+
+def test_a_failure_that_is_told_can_be_looked_at(small: Project) -> None:
+    """The worker keeps it in a thread of its own, after the result."""
+    small.write({"tasks.py": SLOW_RECORDER + SMALL_APP["tasks.py"]})
+    small.up("worker", "-P", "solo")
+
+    small.devkit("run", "add", "--args", '[1, "2"]').expect(1)
+
+    (failure,) = small.devkit("failures", "--json").expect(0).json()
+    assert failure["task"] == "tasks.add"

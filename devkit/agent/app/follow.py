@@ -9,6 +9,7 @@ from typing import Any
 from ...model.failure import Failure
 from ...model.wire import SendNews, SendOrder, TaskEnd
 from ...store.failures import choose, open_store
+from ...store.places import Places
 from ...store.records import newest_run
 from ...store.sessions import PAUSED, Sessions
 from ..structure import is_plain
@@ -25,6 +26,7 @@ POLL_S = 0.05
 ASK_AGAIN_S, SILENT_S, ANSWER_S = 1.0, 5.0, 0.5  # so often the worker is asked whether it still has the task
 LATE_S = 2.0  # a result may come so much later than the event, a start than the receipt
 RECORD_S = 1.0  # and the record of a failure than its end
+KEPT_S = 5.0  # on a busy machine; only where a worker of devkit's runs, which makes one
 AWAY_S = 60.0
 
 
@@ -61,7 +63,7 @@ class Follow:
         if meta is None:
             return None
         if "unread" not in meta and meta["status"] in READY and not is_doubtful(meta):
-            return self._of_result(meta)
+            return self._of_result(meta) if self._is_kept(meta["status"]) else None
         event = self._events.end
         if event and (self._backend is None or self._is_for("ended", LATE_S)):
             return self._of_event(event, meta)
@@ -135,6 +137,13 @@ class Follow:
         if self._backend is not None:
             return "no result is stored"
         return "its result is ignored" if self._app.conf.result_backend else "the app has no result backend"
+
+    def _is_kept(self, state: str) -> bool:
+        """Whether the record of a failure is there, which comes a moment after its result: who is told of the failure
+        looks for it. False only as long as there may be one."""
+        if state != "FAILURE" or self._is_for("unkept", KEPT_S):
+            return True
+        return not Places(self._order["failures"]).living() or self._recorded() is not None
 
     def _recorded(self) -> "TaskEnd | None":
         """Its failure, if devkit's recorder has kept it."""

@@ -22,7 +22,8 @@ def notes_on(
     """
     root, notes = settings.root, []
     around = surroundings["worker"]
-    given = {name for one in surroundings.values() for name in one.given if name not in settings.environ}
+    given = {name for one in surroundings.values() for name in one.found.variables if name in one.given}
+    given -= settings.environ.keys()
     if given:
         services = dict.fromkeys(service for one in surroundings.values() for service in one.found.services)
         notes.append(f"{_count(given, 'variable')} from {_services(list(services), root)} ({_some(sorted(given))})")

@@ -8,7 +8,7 @@ from devkit.model.status import StartedWith
 from devkit.model.text import one_line
 from devkit.services.init.table import Value, Written
 from devkit.services.project.broker import masked
-from devkit.services.project.python import find_python
+from devkit.services.project.python import ACTIVE, find_python
 from devkit.settings.discover.programs import ApiProgram, Found, WorkerProgram
 from devkit.settings.load import Settings
 
@@ -36,7 +36,7 @@ def _first(
     return {
         "celery": str(worker.app),
         "api": f"{api.app}{'()' * api.factory}" if api and api.app else None,
-        "python": _python(settings),
+        "python": _python(settings, worker.app.folder),
         "env_file": _env_files(settings),
         "env_from": settings.options.env_from,
         "queues": (told.queues if told else "") or worker.queues,
@@ -45,12 +45,13 @@ def _first(
     }
 
 
-def _python(settings: Settings) -> str | None:
+def _python(settings: Settings, folder: Path) -> str | None:
     """The interpreter, unless it would be found without being named."""
     if not settings.options.python:
         return None
     chosen = find_python(settings.root, settings.options.python, settings.environ)
-    return None if chosen == find_python(settings.root, None, {}) else _from(settings.root, chosen)
+    unnamed = {name: value for name, value in settings.environ.items() if name not in ACTIVE}
+    return None if chosen == find_python(settings.root, None, unnamed, folder) else _from(settings.root, chosen)
 
 
 def _env_files(settings: Settings) -> str | list[str] | None:

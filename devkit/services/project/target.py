@@ -15,7 +15,7 @@ from devkit.services.project.programs import first_app
 from devkit.services.project.python import find_python
 from devkit.settings.discover import AppRef
 from devkit.settings.evidence.compose import has_compose_file
-from devkit.settings.load import Settings
+from devkit.settings.load import RUNNING, Settings
 from devkit.stack.control import ask_status
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def find_target(settings: Settings, task: str = "") -> Target:
     else:
         app = first_app(settings, "" if status else task)
     given, running = given_brokers(settings, found)
-    python = find_python(settings.root, settings.options.python, settings.environ)
+    # The running stack's is that of its first app.
+    asked = None if found and settings.sources["python"] == RUNNING else settings.options.python
+    python = find_python(settings.root, asked, settings.environ, app.folder)
     routes = None
     if not running and has_compose_file(settings.root):  # else nothing is imported for it
         from devkit.services.reach.routes import find_routes

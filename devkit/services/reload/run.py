@@ -14,7 +14,7 @@ from devkit.model.rdb import DEBUG_FOLDER
 from devkit.model.text import exit_in_words
 from devkit.model.wire import ApiOrder, Server, ServiceOrder, State, WorkerOrder
 from devkit.reload.handover import Handover
-from devkit.reload.messages import Inbox, Message, Told, ZygoteEnded
+from devkit.reload.messages import AllGone, Inbox, Message, Told, ZygoteEnded
 from devkit.reload.program import Program
 from devkit.reload.zygote import ZygoteProcess
 from devkit.services.commands import zygote_argv
@@ -93,6 +93,7 @@ class _Runner:
         self._given: Mapping[str, str] = {}
         self._servers: Sequence[Server] = ()
         self._app: AppRef | None = None
+        self._folder: Path | None = None  # of the app, as soon as it is known
         self._eyes: Eyes | None = None
 
     def run(self, port: int | None) -> int:
@@ -102,7 +103,7 @@ class _Runner:
 
     def _run(self, zygote: ZygoteProcess, port: int | None) -> int:
         if self._parent:
-            order = self._await_order(zygote)
+            zygote, order = self._await_order(zygote)
             if order is None:
                 zygote.close()
                 return 1
@@ -115,6 +116,7 @@ class _Runner:
         else:
             self._find_out()
         assert self._app is not None
+        zygote = self._fit(zygote, self._app.folder)
         url = self._plan.bind(self._settings, port)
         if url and not self._parent:
             self._voice.notice(f"{self._app} on {url}")
@@ -145,11 +147,12 @@ class _Runner:
         around = surroundings_now(self._settings, self._plan.kind, self._late, running)
         self._given, self._servers = around.given, around.servers
 
-    def _await_order(self, zygote: ZygoteProcess) -> ServiceOrder | None:
+    def _await_order(self, zygote: ZygoteProcess) -> tuple[ZygoteProcess, ServiceOrder | None]:
         """Pass questions about the app on to the zygote, until the order to run arrives."""
         for order in self._parent.orders():
             if "run" in order:
-                return order
+                return zygote, order
+            zygote = self._fit(zygote, Path(order["describe"]["cwd"]))
             zygote.order(describe=order["describe"])
             waiting: list[Message] = []
             while True:
@@ -163,19 +166,42 @@ class _Runner:
                             mend=['name the project\'s interpreter: python = "..." under [tool.devkit]'],
                         )
                     case Signalled():
-                        return None
+                        return zygote, None
                     case _:
                         waiting.append(message)
             for message in waiting:
                 self._inbox.put(message)
-        return None
+        return zygote, None
+
+    def _fit(self, zygote: ZygoteProcess, folder: Path) -> ZygoteProcess:
+        """Another zygote, where the app's folder has an interpreter of its own."""
+        self._folder = folder
+        if self._python() == zygote.program:
+            return zygote
+        zygote.kill()
+        waiting: list[Message] = []
+        ends = 0
+        while ends < len((ZygoteEnded, AllGone)):
+            match message := self._inbox.get():
+                case ZygoteEnded(zygote.pid) | AllGone(zygote.pid):
+                    ends += 1
+                case Told(zygote.pid):
+                    pass
+                case _:
+                    waiting.append(message)
+        for message in waiting:
+            self._inbox.put(message)
+        return self._make_zygote()
+
+    def _python(self) -> str:
+        settings = self._settings
+        return find_python(settings.root, settings.options.python, settings.environ, self._folder)
 
     def _make_zygote(self) -> ZygoteProcess:
         settings, plan = self._settings, self._plan
-        python = find_python(settings.root, settings.options.python, settings.environ)
         learned = str(self._learned) if plan.preloads(settings) else ""
         lends = self._loans if settings.options.fork is not False else ""
-        argv = zygote_argv(python, plan.kind, learned, settings.options.no_preload or "", lends)
+        argv = zygote_argv(self._python(), plan.kind, learned, settings.options.no_preload or "", lends)
         environ = {**settings.environ, "PYTHONUNBUFFERED": "1"}
         if plan.kind == "worker":
             environ[DEBUG_FOLDER] = os.fspath(settings.paths.debug)

@@ -1,8 +1,8 @@
 """The Celery apps of a stack: each is asked for its facts, and gets a broker and a result backend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from threading import Thread
 from typing import NamedTuple
@@ -48,18 +48,19 @@ def including(modules: Sequence[str]) -> dict[str, str]:
 
 
 def settle(
-    project: StackProject, askers: Mapping[AppRef, Process], ports: Ports, early: EarlyProcesses
+    of: Callable[[AppRef], StackProject], askers: Mapping[AppRef, Process], ports: Ports, early: EarlyProcesses
 ) -> Sequence[StackApp]:
-    """Ask each app by a process of its own; `project` is that of the first. Raises DevkitError where the first cannot
-    be asked, or where what was asked for does not answer."""
+    """Ask each app by a process of its own; `of` is the project as that app sees it. Raises DevkitError where the first
+    cannot be asked, or where what was asked for does not answer."""
     first, *others = askers
+    project = of(first)
     path = project.settings.environ.get("PATH", "")
     port = _OnePort(ports)
     asked = asked_for(project.settings)
     told: dict[AppRef, _Told] = {}
 
     def ask_further(ref: AppRef) -> None:
-        one = replace(project, celery=ref)
+        one = of(ref)
         with suppress(DevkitError):
             told[ref] = _with_tasks(one, askers[ref], _ask(one, askers[ref], asked.environ()), asked.environ())
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import get_args
 
 from devkit.errors import UsageError, did_you_mean
@@ -25,6 +26,7 @@ from devkit.services.stack.containers import container_services
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
 from devkit.services.stack.flower import flower_argv, flower_service
+from devkit.services.stack.lines import line_notes
 from devkit.services.stack.project import StackProject
 from devkit.services.stack.worker import argv_of, fitting, worker_argv, worker_service
 from devkit.settings.discover import AppRef
@@ -114,10 +116,10 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     around: dict[Whose, Surroundings] = {
         program: find_surroundings(settings, program, started=servers) for program in get_args(Whose)
     }
-    project = StackProject(settings, python, next(iter(askers)), marks, {}, around)
-    apps = settle(project, askers, ports, early)
+    of = _Projects(StackProject(settings, python, next(iter(askers)), marks, {}, around), workers)
+    apps = settle(of, askers, ports, early)
 
-    made = _Services(project, apps, needed, ports)
+    made = _Services(of, apps, needed, ports)
     services = [*beside, *made.all(workers, apis, tuple(one.name for one in beside))]
     services = [replace(one, advice=partial(server_away, root=settings.root)) for one in services]
     project = made.of(None)
@@ -129,7 +131,8 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     ]
     replaced = [one.url for app in apps for one in app.choice.replaced]
     notes = [*absent, *found.notes, *filter(None, told), *notes_on(project.surroundings, settings, replaced)]
-    notes += [*made.notes, *broker_notes(apps)]
+    notes += [*line_notes([*workers, *apis], services), *made.notes, *broker_notes(apps)]
+    project = project.with_line("api", apis[0].environ) if apis else project
     first_api = next((api.app for api in apis if api.app), None)
     asked = [*wanted, *(["api"] if settings.sources["api"] == "flag" else [])]
     whole = [replace(one, optional=one.optional and one.name not in asked) for one in services]
@@ -161,16 +164,33 @@ class _Needed:
         return "api" not in self._off and (not self._named or not self._named <= self._no_apis)
 
 
+class _Projects:
+    """The project as each of its apps sees it: its interpreter, and what its worker's start line sets."""
+
+    def __init__(self, project: StackProject, workers: Sequence[WorkerProgram]) -> None:
+        self.settings = project.settings
+        self._project = project
+        self._lines = {worker.app: worker.environ for worker in reversed(workers)}
+
+    def __call__(self, app: AppRef) -> StackProject:
+        found = replace(self._project, celery=app, python=self.python(app.folder))
+        return found.with_line("worker", self._lines.get(app, {}))
+
+    def python(self, folder: Path) -> str:
+        """The interpreter for what is imported from there."""
+        return find_python(self.settings.root, self.settings.options.python, self.settings.environ, folder)
+
+
 class _Services:
     """Makes the services, the broker first, which the others depend on."""
 
-    def __init__(self, project: StackProject, apps: Sequence[StackApp], needed: _Needed, ports: Ports) -> None:
+    def __init__(self, project: _Projects, apps: Sequence[StackApp], needed: _Needed, ports: Ports) -> None:
         self.notes: list[str] = []
-        self._project = project
+        self._of = project
         self._apps = apps
         self._needed = needed
         self._ports = ports
-        self._brokers = broker_services(project, apps)
+        self._brokers = broker_services(project(apps[0].ref), apps)
         self._after: tuple[str, ...] = ()
 
     def all(
@@ -184,14 +204,14 @@ class _Services:
             port, installed = self._ports.choose("flower"), first.facts["flower"]
             url = first.choice.broker or first.facts["broker"]
             services.append(flower_service(self.of(None), port, self._after, installed=installed, broker=url))
-        extras = self._project.settings.extra_services
+        extras = self._of.settings.extra_services
         names = ["redis", *before, *(service.name for service in services), *(extra.name for extra in extras)]
         return services + [
             extra_service(self.of(None), extra, names) for extra in extras if self._needed.has(extra.name)
         ]
 
     def _of_workers(self, workers: Sequence[WorkerProgram]) -> list[Service]:
-        settings = self._project.settings
+        settings = self._of.settings
         declared = {app.ref: app.facts["queues"] for app in self._apps if app.facts}
         facts = {app.ref: app.facts for app in self._apps}
         services = []
@@ -200,13 +220,14 @@ class _Services:
                 part = part_of(settings, workers, place, declared)
                 fit, notes = fitting(settings, worker, part, facts[worker.app])
                 self.notes += [note for note in notes if note not in self.notes]
-                services.append(worker_service(self.of(worker.app), fit, part, self._after))
+                project = self.of(worker.app).with_line("worker", worker.environ)
+                services.append(worker_service(project, fit, part, self._after))
         return services
 
     def _of_apis(self, apis: Sequence[ApiProgram]) -> list[Service]:
         if self._needed.has("api") and not apis:
             self.notes.append("no FastAPI app found, so no API is started; --api MODULE:ATTR names one")
-        tables = {table.name: table.port for table in self._project.settings.apis}
+        tables = {table.name: table.port for table in self._of.settings.apis}
         facts = self._apps[0].facts
         services = []
         for api in apis:
@@ -214,9 +235,14 @@ class _Services:
                 continue
             port = self._ports.choose(api.name, tables.get(api.name))
             project = self.of(next((app.ref for app in self._apps if app.ref.folder == api.folder), None))
-            service = api_service(project, api, port, self._after, first=api is apis[0])
-            other = other_server(api, facts["servers"]) if facts else None
-            services.append(own_server(project, api, port, self._after, other) if other else service)
+            project = replace(project, python=self._of.python(api.folder)).with_line("api", api.environ)
+            # What is installed is known of the first app's environment alone.
+            known = facts and project.python == self.of(None).python
+            other = other_server(api, facts["servers"]) if facts and known else None
+            if other:
+                services.append(own_server(project, api, port, self._after, other))
+            else:
+                services.append(api_service(project, api, port, self._after, first=api is apis[0]))
         return services
 
     def _of_beat(self) -> list[Service]:
@@ -230,7 +256,7 @@ class _Services:
     def of(self, ref: AppRef | None) -> StackProject:
         """The project as a service of this app sees it; of the first one where there is none."""
         app = next((app for app in self._apps if app.ref == ref), self._apps[0])
-        return replace(self._project, celery=app.ref).with_brokers(app.environ())
+        return self._of(app.ref).with_brokers(app.environ())
 
 
 def _check_names(settings: Settings, wanted: Sequence[str], found: Sequence[WorkerProgram | ApiProgram]) -> None:

@@ -37,6 +37,12 @@ class StackProject:
         around = {program: one.with_brokers(late) for program, one in self.surroundings.items()}
         return replace(self, late=late, surroundings=around)
 
+    def with_line(self, program: Whose, environ: Mapping[str, str]) -> "StackProject":
+        """The same for a program of that kind whose start line sets these variables."""
+        around = self.surroundings[program]
+        given = {**around.given, **environ}
+        return replace(self, surroundings={**self.surroundings, program: replace(around, given=given)})
+
     @property
     def environ(self) -> Mapping[str, str]:
         """What every service gets from the start."""

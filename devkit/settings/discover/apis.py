@@ -8,7 +8,7 @@ from pathlib import Path
 from devkit.settings.discover.django import manage_files, settings_module
 from devkit.settings.discover.kinds import FASTAPI, FLASK, Kind, place
 from devkit.settings.discover.mend import instead, shown
-from devkit.settings.discover.named import Named, is_text, name_apps, together
+from devkit.settings.discover.named import Named, is_text, name_apps, set_by, together
 from devkit.settings.discover.programs import ApiKind, ApiProgram
 from devkit.settings.discover.project import App, ProjectFiles
 from devkit.settings.discover.roots import AppRef, app_ref
@@ -50,7 +50,7 @@ def _by_lines(project: ProjectFiles, lines: Sequence[StartLine]) -> list[ApiProg
     programs: list[tuple[StartLine, ApiProgram]] = []
     for line in near:
         if program := _of_line(project, line, apps.get(id(line))):
-            programs.append((line, program))
+            programs.append((line, replace(program, environ=set_by(line))))
     if not programs:
         return []
     group = together(programs[0][0])

@@ -10,6 +10,7 @@ from devkit.settings.discover.mend import shown
 from devkit.settings.discover.project import ProjectFiles
 from devkit.settings.discover.roots import AppRef
 from devkit.settings.discover.spec import Meant, candidates, readings
+from devkit.settings.evidence.given import NEVER_HERE, NOT_HERE
 from devkit.settings.evidence.line import StartLine
 
 _TEXTS = re.compile(r"(?i:readme|contributing|install).*|.*\.(?i:md|rst|txt)")
@@ -70,6 +71,15 @@ def is_text(file: Path) -> bool:
 def together(line: StartLine) -> Path:
     """What is equal for lines that are meant to run side by side: those of one file, or of one folder's scripts."""
     return line.file.parent if _ONE_EACH.fullmatch(line.file.name) else line.file
+
+
+def set_by(line: StartLine) -> dict[str, str]:
+    """The variables that it sets itself, as far as they are known and not about where it would run."""
+    return {
+        name: value
+        for name, value in line.own.items()
+        if known(value) and name not in NOT_HERE and not name.startswith(NEVER_HERE)
+    }
 
 
 def known(text: str) -> str | None:

@@ -1,6 +1,7 @@
 """What of a project can be started: its workers and its APIs, each with the reasons for it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ ApiKind = Literal["asgi", "django", "flask"]
 @dataclass(frozen=True)
 class WorkerProgram:
     """A Celery worker. `reasons` tell, the weightiest first, where it was found:
-    "docker-compose.yml:12  celery -A …"."""
+    "docker-compose.yml:12  celery -A …". `environ` are the variables that the first of these lines sets itself."""
 
     name: str
     app: AppRef
@@ -20,6 +21,7 @@ class WorkerProgram:
     pool: str | None = None
     concurrency: int | None = None
     reasons: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class ApiProgram:
     app: AppRef | None = None
     factory: bool = False
     reasons: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

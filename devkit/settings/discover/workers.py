@@ -7,7 +7,7 @@ from dataclasses import replace
 from devkit.settings.discover.entries import Entry, best_entries
 from devkit.settings.discover.kinds import CELERY, Kind
 from devkit.settings.discover.mend import instead, shown
-from devkit.settings.discover.named import Named, is_text, known, name_apps, together
+from devkit.settings.discover.named import Named, is_text, known, name_apps, set_by, together
 from devkit.settings.discover.programs import WorkerProgram
 from devkit.settings.discover.project import ProjectFiles
 from devkit.settings.discover.roots import AppRef, app_ref
@@ -76,6 +76,7 @@ def _by_lines(project: ProjectFiles, named: Sequence[Named], *, options: bool = 
                 queues=known(one.line.queues),
                 pool=known(one.line.pool),
                 concurrency=one.line.concurrency,
+                environ=set_by(one.line),
             )
         programs.append(program)
     return programs

@@ -212,6 +212,7 @@ def _line(start: Start, where: Where, root: Path) -> StartLine | None:
         pool=start.pool,
         concurrency=start.concurrency,
         environ=start.environ,
+        own={name: value for name, value in start.environ.items() if where.environ.get(name) != value},
     )
 
 

@@ -15,7 +15,7 @@ class StartLine:
     `spec` is the app as it is written there (`app.worker`, `main:app`, `src/main.py`; empty: none is named), `folders`
     are where it would be run or imported from, the likeliest first. `server` is what runs an API: uvicorn, gunicorn,
     hypercorn, fastapi, django, flask, or python for a script of the project's. `service` is the name that the file has
-    for it (compose, Procfile, supervisord), `environ` what is set for it there.
+    for it (compose, Procfile, supervisord), `environ` what is set for it there, `own` what of it the line itself sets.
     """
 
     program: Program
@@ -31,3 +31,4 @@ class StartLine:
     pool: str = ""
     concurrency: int | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)

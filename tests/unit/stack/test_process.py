@@ -201,7 +201,7 @@ def test_a_kill_reaches_the_whole_session(start: Starter) -> None:
 
 def test_a_signal_for_what_is_gone_is_no_error_and_reaches_nobody_else(start: Starter) -> None:
     other = start.python("print('up', flush=True); time.sleep(600)")
-    other.says(b"up")
+    other.says(b"up\n")
     program = start("/bin/sh", "-c", "exit 3")
     assert program.code() == 3
 

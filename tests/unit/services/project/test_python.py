@@ -1,6 +1,8 @@
 """Which interpreter runs the project."""
 
 import sys
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,39 @@ def test_a_setting_that_names_no_program(tmp_path: Path, setting: str) -> None:
         find_python(tmp_path, setting, {"PATH": str(tmp_path)})
 
     assert "DEVKIT_PYTHON" in caught.value.mend[0]
+
+
+@pytest.mark.parametrize("name", [".venv", "venv", "env", ".env", "virtualenv"])
+def test_a_programs_own_folder_comes_before_those_above_it(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "shop"
+    environ = {"VIRTUAL_ENV": str(tmp_path / "active")}
+    environment(tmp_path / "active")
+    environment(tmp_path / ".venv")  # not the project's any more
+    near, own = environment(root / "services" / name), environment(root / "services" / "worker" / name)
+
+    assert find_python(root, None, environ) == str(tmp_path / "active" / "bin" / "python")
+    assert find_python(root, None, environ, root / "services" / "worker" / "src") == str(own)
+    assert find_python(root, None, environ, root / "services" / "api") == str(near)
+    assert find_python(root, str(near), environ, root / "services" / "worker") == str(near)
+
+
+def test_those_that_poetry_and_pipenv_keep_elsewhere(tmp_path: Path) -> None:
+    """By the hash of the folder's path, which their names end with."""
+    folder = tmp_path / "shop"
+    (folder / "worker").mkdir(parents=True)
+    (folder / "pyproject.toml").touch()
+    (folder / "worker" / "Pipfile").touch()
+    hashes = [
+        urlsafe_b64encode(sha256(str(path).encode()).digest())[:8].decode()
+        for path in (folder, folder / "worker" / "Pipfile")
+    ]
+    poetry = environment(tmp_path / f".cache/pypoetry/virtualenvs/shop-{hashes[0]}-py3.11")
+    environment(tmp_path / ".cache/pypoetry/virtualenvs/shop-0AbC_-12-py3.11")
+    pipenv = environment(tmp_path / f".local/share/virtualenvs/worker-{hashes[1]}")
+    environ = {"HOME": str(tmp_path)}
+
+    assert find_python(folder, None, environ) == str(poetry)
+    assert find_python(folder, None, environ, folder / "worker") == str(pipenv)
+
+    environment(tmp_path / f".cache/pypoetry/virtualenvs/shop-{hashes[0]}-py3.12")
+    assert find_python(folder, None, environ) == sys.executable  # only Poetry knows
