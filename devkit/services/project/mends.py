@@ -20,6 +20,7 @@ from devkit.settings.evidence.where_set import Place, by_file, places
 MOST_PLACES = 6
 MOST_FILES = 2
 WITH = "devkit up --with"
+_MISSING = re.compile(r"^(?:\w+\.)*ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s/]+@")
 
 
@@ -242,10 +243,20 @@ def service_error(problem: Trouble, app: AppRef, root: Path) -> ServiceDownError
     )
 
 
+def start_advice(text: str, root: Path, python: str) -> list[str]:
+    """What mends a start that failed, by the end of the service's output, where that does not say it itself."""
+    if "mend: " in text:
+        return []
+    missing = _MISSING.findall(text)
+    if not missing:
+        return server_away(text, root)
+    packages = packages_of(missing[-1])
+    listed = install_line(root, root, python, packages)
+    return [f"install what the project asks for: {listed}" if listed else _alone(python, packages)]
+
+
 def server_away(text: str, root: Path) -> list[str]:
     """What mends that a server does not answer, where the end of a service's output says so, and compose has it."""
-    if WITH in text:
-        return []
     for line in reversed(text.splitlines()):
         if says_unreachable(line) and (found := address_in(line)):
             service = _service(*found, compose_services(root), line)

@@ -14,7 +14,7 @@ from devkit.services.environment.notes import notes_on
 from devkit.services.environment.started import chosen, started
 from devkit.services.environment.surroundings import Surroundings, find_surroundings
 from devkit.services.ports import Ports
-from devkit.services.project.mends import server_away
+from devkit.services.project.mends import start_advice
 from devkit.services.project.programs import find_all, find_workers, part_of
 from devkit.services.project.python import find_python
 from devkit.services.project.unreached import note_of
@@ -121,7 +121,7 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
 
     made = _Services(of, apps, needed, ports)
     services = [*beside, *made.all(workers, apis, tuple(one.name for one in beside))]
-    services = [replace(one, advice=partial(server_away, root=settings.root)) for one in services]
+    services = [replace(one, advice=partial(start_advice, root=settings.root, python=python)) for one in services]
     project = made.of(None)
     told = [
         note_of(settings.root, app.ref, app.facts["tasks"], app.included)

@@ -224,13 +224,16 @@ def test_the_variables_that_the_code_and_what_it_imports_read_are_told_with_the_
         "import os\nclass Names:\n    port = 'REDIS_PORT'\nHOST = os.environ.get('REDIS_HOST', 'localhost')\n"
         "PORT = os.environ.get(Names.port)\nSET = os.getenv('IS_SET')\nURL = f'redis://{HOST}:{PORT}'\n"
     )
-    source = "from redis import Redis\nfrom config import URL\n\nRedis.from_url(URL)"
+    source = "from redis import Redis\nfrom first_config import URL\n\nRedis.from_url(URL)"
 
-    kind, details = why(folder, source, config=config)
+    kind, details = why(folder, source, first_config=config)
 
     assert kind == "raises"
-    assert details["reads"] == {"REDIS_HOST": f"{folder}/config.py:4", "REDIS_PORT": f"{folder}/config.py:5"}
-    source = "from other import URL\n"
-    kind, details = why(folder, source, other=f"{config}\nos.environ['BROKER']")
+    assert details["reads"] == {
+        "REDIS_HOST": f"{folder}/first_config.py:4",
+        "REDIS_PORT": f"{folder}/first_config.py:5",
+    }
+    source = "from second_config import URL\n"
+    kind, details = why(folder, source, second_config=f"{config}\nos.environ['BROKER']")
     assert (kind, details["variables"]) == ("variable", ["BROKER"])
     assert list(details["reads"]) == ["REDIS_PORT", "BROKER"]

@@ -9,7 +9,7 @@ import pytest
 
 from devkit.model.wire import Trouble
 from devkit.services.project.install import pip
-from devkit.services.project.mends import package_error, raised_error, server_away, variable_error
+from devkit.services.project.mends import package_error, raised_error, start_advice, variable_error
 from devkit.settings.discover import AppRef
 
 PIP = f"{sys.executable} -m pip install"
@@ -160,11 +160,21 @@ services:
 def test_a_server_that_a_service_has_not_reached_at_its_start(tmp_path: Path, said: str, mend: str) -> None:
     (tmp_path / "docker-compose.yml").write_text(COMPOSE)
 
-    assert server_away(f"Traceback:\n{said}\nApplication startup failed. Exiting.", tmp_path) == [mend]
+    assert start_advice(f"Traceback:\n{said}\nApplication startup failed.", tmp_path, "python") == [mend]
 
 
 @pytest.mark.parametrize("said", ["", "ValueError: 1", "mend: devkit up --with db\nport 5432 failed: refused"])
 def test_an_end_that_has_another_reason(tmp_path: Path, said: str) -> None:
     (tmp_path / "docker-compose.yml").write_text(COMPOSE)
 
-    assert server_away(said, tmp_path) == []
+    assert start_advice(said, tmp_path, "python") == []
+
+
+def test_a_package_that_a_service_misses_at_its_start(tmp_path: Path) -> None:
+    said = "Traceback:\nModuleNotFoundError: No module named 'yaml'\n\nApplication startup failed. Exiting."
+
+    assert start_advice(said, tmp_path, sys.executable) == [f"{PIP} PyYAML"]
+    (tmp_path / "requirements.txt").write_text("pyyaml\n")
+    assert start_advice(said, tmp_path, sys.executable) == [
+        f"install what the project asks for: {PIP} -r requirements.txt"
+    ]
