@@ -9,7 +9,7 @@ from devkit.model.text import exit_in_words
 from devkit.model.wire import AppFacts, ServiceOrder, Trouble
 from devkit.services.commands import app_in
 from devkit.services.project.broker import masked, program_name
-from devkit.services.project.install import pip
+from devkit.services.project.install import install_line, pip
 from devkit.services.project.mends import MENDS, raised_error
 from devkit.settings.discover import AppRef
 from devkit.stack.process import Process
@@ -48,7 +48,7 @@ def problem_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:  # 
             return UsageError(
                 f"{python} has no {package.replace('celery', 'Celery')}: {problem['message']}",
                 mend=[
-                    f"{pip(python)} {package}",
+                    install_line(root, app.folder, python, [package]) or f"{pip(python)} {package}",
                     'or name the project\'s interpreter: python = "..." ([tool.devkit])',
                 ],
             )

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -247,7 +248,7 @@ def start_advice(text: str, root: Path, python: str) -> list[str]:
     """What mends a start that failed, by the end of the service's output, where that does not say it itself."""
     if "mend: " in text:
         return []
-    missing = _MISSING.findall(text)
+    missing = [name for name in _MISSING.findall(text) if name.partition(".")[0] not in sys.stdlib_module_names]
     if not missing:
         return server_away(text, root)
     packages = packages_of(missing[-1])

@@ -1,6 +1,7 @@
 """From a file to the name that imports it, and the folder that this name starts from."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -10,6 +11,9 @@ from devkit.settings.discover.imports import Finder, dotted, imports_in, locate,
 from devkit.settings.discover.project import App, Contents, ProjectFiles
 
 MOST_LOOKED_AT = 100
+
+# An import of these means the library, wherever a file of such a name lies.
+NEVER_OWN = sys.stdlib_module_names | {"celery", "kombu", "redis", "fastapi", "starlette", "uvicorn", "flask", "django"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ def with_needed(finder: Finder, contents: Contents, ref: AppRef, file: Path) -> 
     while todo and len(seen) < MOST_LOOKED_AT:
         here = todo.pop(0)
         for module, level, names in imports_in(contents.of(str(here))):
+            if not level and module.partition(".")[0] in NEVER_OWN:
+                continue  # what is called so beside the file, in a package, is imported by a longer name
             for folder, path in finder.files(here, module, level, names):
                 if folder and not any(_exists(known, module) for known in (ref.folder, *paths)):
                     paths.append(folder)

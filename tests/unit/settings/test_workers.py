@@ -352,3 +352,18 @@ def test_broken_files_and_links_stop_nothing(project: Write) -> None:
 
     assert told(workers(root, line(root, "broken"))) == [("worker", "broken", None)]
     assert told(workers(root)) == [("worker", "jobs:app", None)]
+
+
+def test_a_module_that_is_called_like_a_library_brings_no_folder_onto_the_path(project: Write) -> None:
+    root = project(
+        {
+            "main.py": "from shop import celery_app\n",
+            "shop/__init__.py": "from shop.celery.made import celery_app\nfrom shop import logging\n",
+            "shop/logging.py": "import logging.config\n",
+            "shop/celery/__init__.py": "",
+            "shop/celery/made.py": CORE,
+        }
+    )
+
+    (worker,) = workers(root, line(root, "main:celery_app"))
+    assert worker.app == AppRef(root, "main", "celery_app")
