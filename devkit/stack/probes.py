@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 import subprocess
 from contextlib import closing, suppress
 from urllib.parse import urlsplit, urlunsplit
@@ -12,6 +13,7 @@ from devkit.stack.service import Poll
 
 TIMEOUT_S = 1.0
 COMMAND_TIMEOUT_S = 5.0
+POSTGRES_PROTOCOL = 3 << 16
 
 
 def http_answers(url: str, method: str = "GET") -> Poll:
@@ -57,6 +59,20 @@ def redis_answers(port: int) -> Poll:
 def amqp_answers(port: int) -> Poll:
     """Ready when RabbitMQ begins a conversation in its protocol."""
     return Poll(lambda: bool(amqp_greeting("127.0.0.1", port)), f"AMQP at 127.0.0.1:{port}")
+
+
+def postgres_answers(port: int, user: str, database: str) -> Poll:
+    """Ready when Postgres asks who that user is: while it starts it accepts connections but answers with an error."""
+    names = f"user\0{user}\0database\0{database}\0\0".encode()
+    hello = struct.pack("!ii", len(names) + 8, POSTGRES_PROTOCOL) + names
+
+    def check() -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+            connection.sendall(hello)
+            return connection.recv(1) == b"R"
+        return False
+
+    return Poll(check, f"Postgres at 127.0.0.1:{port}")
 
 
 def command_succeeds(command: str, cwd: os.PathLike[str], env: dict[str, str]) -> Poll:

@@ -18,7 +18,7 @@ class Kind:
 _KINDS = {
     r"redis|valkey|keydb|dragonfly": Kind("Redis", "redis", 6379),
     r"rabbitmq": Kind("RabbitMQ", "amqp", 5672),
-    r"postg|pgvector|timescale": Kind("Postgres", "postgresql", 5432),
+    r"postg(?!rest)|pgvector|timescale": Kind("Postgres", "postgresql", 5432),
     r"mysql|mariadb|percona": Kind("MySQL", "mysql", 3306),
     r"mongo": Kind("MongoDB", "mongodb", 27017),
     r"memcached": Kind("memcached", "memcached", 11211),

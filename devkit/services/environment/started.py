@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,20 +56,23 @@ def compose_path(paths: Paths) -> Path:
     return paths.data / "compose" / "compose.json"
 
 
+def note(paths: Paths, servers: Mapping[str, Server]) -> None:
+    """Write down where they are, each by what the stack calls it."""
+    file = _noted(paths)
+    if servers or file.exists():
+        file.write_text(json.dumps(servers))
+
+
 def started(settings: Settings, names: Sequence[str]) -> list[Server]:
-    """Where those of these names are that the running stack has started, by the file that it has written."""
-    if not names:
-        return []
-    document = {}
+    """Where those of these names are that the running stack has started, by what it has written down."""
+    found = {}
     with suppress(OSError, ValueError):
-        document = json.loads(compose_path(settings.paths).read_text())
-    known = {one.name: one.names for one in reversed(compose_services(settings.root))} if document else {}
-    found: list[Server] = []
-    for name, service in document.get("services", {}).items():
-        if row_name(name) in names:
-            ports = {str(one["target"]): f"{one['host_ip']}:{one['published']}" for one in service["ports"]}
-            found.append({"names": list(known.get(name, (name,))), "ports": ports, "open": False})
-    return found
+        found = json.loads(_noted(settings.paths).read_text())
+    return [server for name, server in found.items() if name in names]
+
+
+def _noted(paths: Paths) -> Path:
+    return paths.data / "servers.json"
 
 
 def row_name(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import get_args
 from devkit.errors import UsageError, did_you_mean
 from devkit.model.status import AppStatus, ServiceStatus, StackStatus
 from devkit.services.environment.notes import notes_on
-from devkit.services.environment.started import chosen, started
+from devkit.services.environment.started import started
 from devkit.services.environment.surroundings import Surroundings, find_surroundings
 from devkit.services.ports import Ports
 from devkit.services.project.mends import start_advice
@@ -21,8 +21,8 @@ from devkit.services.project.unreached import note_of
 from devkit.services.stack.api import api_argv, api_service, other_server, own_server
 from devkit.services.stack.apps import StackApp, settle
 from devkit.services.stack.beat import beat_service
+from devkit.services.stack.beside import services_beside
 from devkit.services.stack.brokers import broker_notes, broker_services
-from devkit.services.stack.containers import container_services
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.extra import extra_service
 from devkit.services.stack.flower import flower_argv, flower_service
@@ -110,7 +110,7 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
             processes[argv] = early.start(argv, settings.root, own_environ)
         askers.setdefault(worker.app, processes[argv])
     ports = Ports(settings.options)
-    beside, absent = container_services(settings, chosen(settings), ports)
+    beside, absent = services_beside(settings, marks, ports)
     early.run_ahead(beside, settings.options.timeout)
     servers = started(settings, [one.name for one in beside])
     around: dict[Whose, Surroundings] = {

@@ -17,6 +17,7 @@ from devkit.containers.compose import find_compose
 from devkit.containers.docker import LABEL, DockerError, ask, containers_of, find_docker
 from devkit.errors import DevkitError
 from devkit.model.address import rerouted
+from devkit.model.wire import Server
 from devkit.services.environment.kinds import kind_of
 from devkit.services.environment.started import compose_path, row_name
 from devkit.services.ports import Ports
@@ -26,6 +27,9 @@ from devkit.settings.load import Settings
 from devkit.settings.paths import Paths
 from devkit.stack.ports import HOST
 from devkit.stack.service import Poll, Service
+
+# A service of the stack, and where the project's variables find it.
+Started = tuple[Service, Server]
 
 KEPT = ("volumes", "configs", "secrets")
 # What joins a service to others that are not started, or gives it what may be there only once.
@@ -50,7 +54,7 @@ exit $code
 
 def container_services(
     settings: Settings, chosen: Sequence[ComposeService], ports: Ports
-) -> tuple[list[Service], list[str]]:
+) -> tuple[list[Started], list[str]]:
     """Make the containers, and the services that run them; and what is to be said of those that docker cannot make.
 
     Raises DevkitError where there is no docker to ask, or nothing that it can read.
@@ -146,7 +150,7 @@ def _document(
         services[one.name] = {key: value for key, value in told.items() if key not in LEFT_OUT} | {
             "ports": [
                 {"target": inside, "published": str(ports.near(outside)), "host_ip": HOST, "protocol": "tcp"}
-                for inside, outside in _ports(one, told, _named(one, settings)).items()
+                for inside, outside in ports_of(one, settings, told.get("expose", ())).items()
             ],
         }
     return {"name": project, "services": services, **{key: whole[key] for key in KEPT if key in whole}}
@@ -161,12 +165,12 @@ def _files(folder: Path, chosen: Sequence[ComposeService]) -> list[str]:
     return [part for file in dict.fromkeys([*usual, *files]) for part in ("-f", str(file))]
 
 
-def _ports(service: ComposeService, told: Mapping[str, Any], named: Sequence[int]) -> dict[int, int]:
-    """The ports inside, the likeliest first, each with the one that it would best have here."""
+def ports_of(service: ComposeService, settings: Settings, expose: Sequence[object] = ()) -> dict[int, int]:
+    """The ports inside, the likeliest first, each with the one that it would best have here; `expose` is compose's."""
     kind = kind_of(service)
     outside = {inside: port for port, inside in service.ports}
-    exposed = [int(port) for one in told.get("expose", ()) if (port := str(one).partition("/")[0]).isdigit()]
-    found = [*named, *outside, *exposed, *([kind.port] if kind else [])]
+    exposed = [int(port) for one in expose if (port := str(one).partition("/")[0]).isdigit()]
+    found = [*_named(service, settings), *outside, *exposed, *([kind.port] if kind else [])]
     return {inside: outside.get(inside, inside) for inside in found}
 
 
@@ -184,12 +188,12 @@ def _named(service: ComposeService, settings: Settings) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def _service(docker: str, project: str, one: ComposeService, told: Mapping[str, Any], settings: Settings) -> Service:
+def _service(docker: str, project: str, one: ComposeService, told: Mapping[str, Any], settings: Settings) -> Started:
     kind = kind_of(one)
     place = next((f"{HOST}:{port['published']}" for port in told["ports"]), "")
     container = f"{project}-{one.name}-1"
     file = os.path.relpath(one.file, settings.root)
-    return Service(
+    service = Service(
         name=row_name(one.name),
         argv=("/bin/sh", "-c", SCRIPT, docker, container, str(STOP_S)),
         cwd=settings.root,
@@ -200,6 +204,8 @@ def _service(docker: str, project: str, one: ComposeService, told: Mapping[str, 
         stdin_open=True,
         grace_s=STOP_S + 2.0,
     )
+    at = {str(port["target"]): f"{HOST}:{port['published']}" for port in told["ports"]}
+    return service, Server(names=list(one.names or (one.name,)), ports=at, open=False)
 
 
 def _is_ready(docker: str, container: str, place: str) -> Poll:

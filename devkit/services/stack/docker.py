@@ -2,15 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
-def working_docker(path: str) -> str | None:
-    """The docker on this PATH, if its engine answers."""
+def working_docker(environ: Mapping[str, str]) -> str | None:
+    """The docker on PATH, if its engine answers."""
     import subprocess
 
-    docker = shutil.which("docker", path=path)
-    if docker and subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0:
+    docker = shutil.which("docker", path=environ.get("PATH", ""))
+    if docker and subprocess.run([docker, "info"], env=environ, capture_output=True, check=False).returncode == 0:
         return docker
     return None
 

@@ -53,7 +53,7 @@ def rabbitmq_service(project: StackProject, name: str, url: str, port: Port, no_
         folder = _without_spaces(data, project.settings.paths.runtime)
         _write_configuration(folder, data, url, f"{HOST}:{port.number}")
         argv, env, how = (program,), _environ(project.environ, folder), f"embedded {PROGRAM}, data in {shown}"
-    elif docker := working_docker(path):
+    elif docker := working_docker(project.environ):
         _write_configuration(IN_IMAGE, data, url, f"0.0.0.0:{port.number}")
         argv, env = _in_docker(docker, data, port.number), dict(project.environ)
         how = f"embedded, docker image {IMAGE}, data in {shown}"

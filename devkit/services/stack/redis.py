@@ -35,7 +35,7 @@ def redis_service(project: StackProject, port: Port, why: str, instead: str = ""
     if program := find_redis_server(project.environ.get("PATH", ""), project.python):
         argv = redis_argv(program, port, data)
         how = f"embedded {Path(program).name}, data in {shown}"
-    elif docker := working_docker(project.environ.get("PATH", "")):
+    elif docker := working_docker(project.environ):
         argv = _in_docker(docker, data, port.number)
         how = f"embedded, docker image {IMAGE}, data in {shown}"
     else:
