@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devkit.services.stack.postgres import find_postgres
-from tests.acceptance.harness import DEVKIT, Done, Project
+from tests.acceptance.harness import Done, Project
 
 PROGRAMS = find_postgres(os.environ["PATH"])
 pytestmark = pytest.mark.skipif(not PROGRAMS, reason="needs Postgres; on Debian: apt install postgresql")
@@ -50,6 +50,7 @@ services:
       POSTGRES_PASSWORD: {json.dumps(TRIPWIRE)}
       POSTGRES_DB: shop
 """
+FILES = {"tasks.py": TASKS, "docker-compose.yml": COMPOSE}
 NOBODY = pwd.getpwnam("nobody")
 # Root's own interpreter may lie where only root may look; access(2), too, is to say that it is there.
 AS_NOBODY = (
@@ -59,24 +60,29 @@ AS_NOBODY = (
 
 
 class Unprivileged(Project):
-    """Its commands never run as root, whoever runs the tests."""
+    """All of it is another user's where root runs the tests."""
+
+    def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
+        super().__init__(folder, files)
+        if os.getuid() == 0:
+            for path in (self.root, *self.root.iterdir(), Path(self.environ["XDG_RUNTIME_DIR"])):
+                os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
 
     def run(self, *command: str, cwd: Path | None = None, env: Mapping[str, str] = {}) -> Done:
-        if os.getuid() == 0:
-            for path in (self.root, Path(self.environ["XDG_RUNTIME_DIR"])):
-                for one in (path, *path.rglob("*")):
-                    os.chown(one, NOBODY.pw_uid, NOBODY.pw_gid, follow_symlinks=False)
-            command = (*AS_NOBODY, *command)
-        return super().run(*command, cwd=cwd, env=env)
+        return super().run(*(AS_NOBODY if os.getuid() == 0 else ()), *command, cwd=cwd, env=env)
+
+
+def without_docker(project: Project) -> Project:
+    for variable in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
+        del project.environ[variable]
+    project.environ |= {"HOME": str(project.root), "PSQL": PROGRAMS[0]["psql"]}
+    project.environ["DOCKER_HOST"] = "tcp://127.0.0.1:1"  # where no engine answers
+    return project
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    with closing(Unprivileged(tmp_path, {"tasks.py": TASKS, "docker-compose.yml": COMPOSE})) as project:
-        for variable in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
-            del project.environ[variable]
-        project.environ |= {"HOME": str(project.root), "PSQL": PROGRAMS[0]["psql"]}
-        project.environ["DOCKER_HOST"] = "tcp://127.0.0.1:1"  # where no engine answers
+    with closing(without_docker(Unprivileged(tmp_path, FILES))) as project:
         yield project
 
 
@@ -121,19 +127,21 @@ def test_it_wants_the_password_and_a_killed_stack_leaves_none(project: Project) 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, whom Postgres refuses")
-def test_root_is_told_that_postgres_refuses(project: Project) -> None:
-    done = Project.run(project, DEVKIT, "up", "--with", "db").expect(1)
+def test_root_is_told_that_postgres_refuses(empty: Project) -> None:
+    empty.write(FILES)
+    done = without_docker(empty).devkit("up", "--with", "db").expect(1)
 
     assert "nothing here can start db: docker (" in done.err
     assert "Postgres refuses to run as root" in done.err
     assert "run devkit as another user" in done.err
-    assert not (project.root / ".devkit" / "postgres").exists()
+    assert not (empty.root / ".devkit" / "postgres").exists()
 
 
 def test_data_of_another_version_is_left_alone(project: Project) -> None:
     made = project.root / ".devkit" / "postgres" / "db"
-    made.mkdir(parents=True)
-    (made / "PG_VERSION").write_text("9.1\n")
+    project.run("sh", "-c", "mkdir -m 700 -p .devkit/postgres/db && echo 9.1 > .devkit/postgres/db/PG_VERSION").expect(
+        0
+    )
     done = project.devkit("up", "--with", "db").expect(1)
 
     assert "the data in .devkit/postgres/db is of Postgres 9.1, which is not here" in done.err

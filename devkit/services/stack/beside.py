@@ -22,6 +22,9 @@ from devkit.settings.load import Settings
 from devkit.stack.ports import HOST
 from devkit.stack.service import Service
 
+# What the image runs when it starts for the first time; of that some is for its own shell.
+SCRIPTS = "/docker-entrypoint-initdb.d"
+
 
 def services_beside(settings: Settings, marks: Mapping[str, str], ports: Ports) -> list[Service]:
     """Those that are asked for; `marks` are the variables by which the stack's processes are known.
@@ -107,7 +110,9 @@ def _embedded(
     )
     names = list(one.names or (one.name,))
     server = Server(names=names, ports={str(number): f"{HOST}:{port}" for number in inside}, open=False)
-    return replace(service, how=f"{service.how} (docker: {why})"), server
+    scripts = any(inside.startswith(SCRIPTS) for _, inside in one.mounts)
+    how = f"{service.how} (docker: {why})" + (f"; nothing of {SCRIPTS} is run" if scripts else "")
+    return replace(service, how=how), server
 
 
 def _nothing_to_start(one: ComposeService, why: str) -> DevkitError:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devkit.errors import DevkitError
@@ -58,7 +59,7 @@ class Account:
     """What the compose file's service makes when it starts for the first time. The password is not shown."""
 
     user: str
-    password: str
+    password: str = field(repr=False)
     database: str
 
 
@@ -79,9 +80,11 @@ def _program(folder: Path) -> Program | None:
         return None
     # Where it is a link, its version's own folder has the rest.
     folder = (folder / "postgres").resolve().parent
-    done = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
-    version = re.search(r"\(PostgreSQL\) (9\.\d+|\d+)", done.stdout)
-    return Program(folder, version[1]) if version else None
+    with suppress(OSError):  # one for another processor
+        done = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
+        if version := re.search(r"\(PostgreSQL\) (9\.\d+|\d+)", done.stdout):
+            return Program(folder, version[1])
+    return None
 
 
 def account(service: ComposeService) -> Account:

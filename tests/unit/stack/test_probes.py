@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from devkit.stack import probes
-from devkit.stack.probes import command_succeeds, http_answers, redis_answers, tcp_answers
+from devkit.stack.probes import command_succeeds, http_answers, postgres_answers, redis_answers, tcp_answers
 
 
 @pytest.fixture
@@ -109,6 +109,19 @@ def test_redis_is_ready_when_it_answers_ping(answer: bytes, ready: bool) -> None
         assert redis_answers(port).check() is ready
 
 
+@pytest.mark.parametrize(
+    ("answer", "ready"),
+    [
+        (b"R\0\0\0\x17\0\0\0\nSCRAM-SHA-256\0\0", True),
+        (b"E\0\0\0\x40SFATAL\0C57P03\0Mthe database system is starting up\0\0", False),
+        (b"", False),
+    ],
+)
+def test_postgres_is_ready_when_it_asks_who_one_is(answer: bytes, ready: bool) -> None:
+    with answering(answer) as port:
+        assert postgres_answers(port, "clerk", "shop").check() is ready
+
+
 def test_a_command_is_run_by_the_shell_in_the_folder_with_the_environment(tmp_path: Path) -> None:
     (tmp_path / "up").touch()
     check = command_succeeds("test -e up && test $MARK = x", tmp_path, {"MARK": "x", "PATH": os.environ["PATH"]}).check
@@ -130,6 +143,7 @@ def test_each_probe_says_what_it_waits_for(tmp_path: Path) -> None:
         http_answers("http://127.0.0.1:1/x", "HEAD").what,
         tcp_answers("127.0.0.1", 1).what,
         redis_answers(1).what,
+        postgres_answers(1, "clerk", "shop").what,
         command_succeeds("pg_isready", tmp_path, {}).what,
     ]
 
@@ -137,5 +151,6 @@ def test_each_probe_says_what_it_waits_for(tmp_path: Path) -> None:
         "HEAD http://127.0.0.1:1/x",
         "a connection to 127.0.0.1:1",
         "PING at 127.0.0.1:1",
+        "Postgres at 127.0.0.1:1",
         "success of `pg_isready`",
     ]
