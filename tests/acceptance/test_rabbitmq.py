@@ -237,3 +237,47 @@ def test_killed_devkit_leaves_nothing_and_loses_nothing(shop: Shop) -> None:
     shop.up()
     assert shop.take("kept") == "before"
     assert shop.run("divide", 6, 2).out == "3.0\n"
+
+
+@pytest.mark.parametrize(
+    ("backend", "services"),
+    [("rpc://", {"rabbitmq", "worker"}), ("redis://redis:6379/0", {"rabbitmq", "redis", "worker"})],
+)
+def test_an_app_that_connects_while_it_is_imported_finds_it_running(
+    empty: Project, backend: str, services: set[str]
+) -> None:
+    """With the user and the virtual host that the app's variable has."""
+    for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
+        del empty.environ[name]
+    compose = f"""
+services:
+  worker:
+    build: .
+    command: celery -A tasks worker
+    environment: {{BROKER: "amqp://shop:secret@rabbit:5672/warehouse", RESULTS: "{backend}"}}
+  rabbit: {{image: "rabbitmq:4"}}
+  redis: {{image: "redis:8"}}
+"""
+    code = """
+import os
+from celery import Celery
+from kombu.connection import Connection
+
+with Connection(os.environ["BROKER"]) as connection:
+    connection.connect()
+app = Celery("tasks", broker=os.environ["BROKER"], backend=os.environ["RESULTS"])
+if "redis" in os.environ["RESULTS"]:
+    app.backend.client.ping()
+
+
+@app.task
+def add(x, y):
+    return x + y
+"""
+    empty.write({"tasks.py": code, "docker-compose.yml": compose})
+    started = empty.start("up", "-d", "worker", "-P", "solo", "--timeout", str(BOOT_S))
+    assert started.end(BOOT_S) == 0, started.shown
+
+    assert set(empty.services()) == services
+    assert empty.url("rabbitmq").startswith("amqp://shop:***@127.0.0.1:")
+    assert empty.devkit("run", "add", "--args", "[1, 2]").expect(0).out == "3\n"

@@ -16,7 +16,7 @@ from devkit.services.project.mends import ServiceDownError
 from devkit.services.project.unreached import task_modules
 from devkit.services.stack.choice import choose
 from devkit.services.stack.early import EarlyProcesses
-from devkit.services.stack.first import ask_with_redis, wants_broker
+from devkit.services.stack.first import ask_with_broker, wants_broker
 from devkit.services.stack.project import StackProject
 from devkit.services.stack.rabbitmq import find_rabbitmq_server
 from devkit.settings.discover import AppRef
@@ -76,6 +76,8 @@ def settle(
     told[first] = _with_tasks(project, askers[first], facts, (choice or asked).environ())
     if choice and choice.embedded_port:
         port.given["redis"] = choice.embedded_port
+    if choice and choice.rabbitmq_port:
+        port.given["rabbitmq"] = choice.rabbitmq_port
     apps = [app(first, choice)]
     for thread in threads:
         thread.join()
@@ -124,7 +126,7 @@ def _ask_first(
     except ServiceDownError as error:
         if asked.broker or not wants_broker(error, project.surroundings["worker"]):
             raise
-        return ask_with_redis(partial(_ask, project, asker), error, asked, project, ports, early)
+        return ask_with_broker(partial(_ask, project, asker), error, asked, project, ports, early)
 
 
 class _OnePort:

@@ -115,11 +115,11 @@ def _is_rabbitmq_better(facts: AppFacts, has_rabbitmq: Callable[[], bool]) -> bo
 
 def _stand_in_rabbitmq(facts: AppFacts, chosen: Choice, port: ChoosePort) -> Choice:
     """An embedded RabbitMQ in the place of the app's broker, with its user and virtual host if that is one."""
-    parts = _rabbitmq(facts["broker"]) or urlsplit("amqp://")
+    parts = rabbitmq_parts(facts["broker"]) or urlsplit("amqp://")
     found = port("rabbitmq", wish=parts.port if is_local(facts["broker"]) else None)
     needs = f"it has queues with {', '.join(facts['amqp_needs'])}"
     why = f"the app cannot speak Redis: {facts['redis_lacks']}" if facts["redis_lacks"] else needs
-    return replace(chosen, broker=_here(parts, found.number), rabbitmq_port=found, no_redis=why)
+    return replace(chosen, broker=rabbitmq_here(parts, found.number), rabbitmq_port=found, no_redis=why)
 
 
 def _anothers(facts: AppFacts, what: str) -> str:
@@ -155,17 +155,17 @@ def _embedded(own: str | None, port: int, database: int) -> str:
 def _with_rabbitmq(facts: AppFacts, asked: Choice, port: ChoosePort) -> tuple[Choice, Port | None]:
     """What is asked for, with the address of the RabbitMQ that has to be started for it, if one has to."""
     url = asked.broker or ""
-    parts = _rabbitmq(url)
+    parts = rabbitmq_parts(url)
     if parts is None:
         return asked, None
     absent = facts["broker_error"] or _anothers(facts, "broker")
     if not absent or not is_local(url) or (parts.port and not is_free(parts.port)):
         return asked, None
     chosen = port("rabbitmq", parts.port)
-    return replace(asked, broker=_here(parts, chosen.number)), chosen
+    return replace(asked, broker=rabbitmq_here(parts, chosen.number)), chosen
 
 
-def _rabbitmq(url: str) -> SplitResult | None:
+def rabbitmq_parts(url: str) -> SplitResult | None:
     """The parts of the URL of one RabbitMQ, spoken to without encryption."""
     with suppress(ValueError):
         parts = urlsplit(url)
@@ -174,7 +174,7 @@ def _rabbitmq(url: str) -> SplitResult | None:
     return None
 
 
-def _here(parts: SplitResult, port: int) -> str:
+def rabbitmq_here(parts: SplitResult, port: int) -> str:
     """The URL with its user and virtual host, but at this port of this machine."""
     user = parts.netloc.rpartition("@")[0] or "guest:guest"
     return parts._replace(netloc=f"{user}@{HOST}:{port}", path=parts.path or "//").geturl()

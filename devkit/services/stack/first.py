@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from urllib.parse import SplitResult, urlsplit
 
 from devkit.model.address import USUAL_PORTS
 from devkit.model.wire import AppFacts
@@ -9,9 +10,10 @@ from devkit.services.environment.surroundings import Surroundings
 from devkit.services.ports import Port, Ports
 from devkit.services.project.broker import LOOPBACK, Choice
 from devkit.services.project.mends import ServiceDownError
-from devkit.services.stack.choice import choose
+from devkit.services.stack.choice import choose, rabbitmq_here, rabbitmq_parts
 from devkit.services.stack.early import EarlyProcesses
 from devkit.services.stack.project import StackProject
+from devkit.services.stack.rabbitmq import find_rabbitmq_server, rabbitmq_service
 from devkit.services.stack.redis import redis_service
 from devkit.stack.ports import HOST
 
@@ -26,13 +28,46 @@ def wants_broker(error: ServiceDownError, around: Surroundings) -> bool:
     return error.port in BROKER_PORTS or error.host in around.broker_names
 
 
-def ask_with_redis(
+def ask_with_broker(
     ask: Ask, error: ServiceDownError, asked: Choice, project: StackProject, ports: Ports, early: EarlyProcesses
 ) -> tuple[AppFacts, Choice]:
-    """The facts, asked again with an embedded Redis that runs, and the choice, which has that in it.
+    """The facts, asked again with an embedded broker that runs, and the choice, which has that in it: a RabbitMQ where
+    that is wanted and this machine has one, else a Redis.
 
     The stack goes on with it. Raises DevkitError where the app is still not content.
     """
+    wanted = _rabbitmq_wanted(error, project)
+    if wanted is None or find_rabbitmq_server(project.settings.environ.get("PATH", "")) is None:
+        return _ask_with_redis(ask, error, asked, project, ports, early)
+    port = ports.choose("rabbitmq", wish=error.port if error.host in LOOPBACK else None)
+    url = rabbitmq_here(wanted, port.number)
+    early.run_ahead([rabbitmq_service(project, "rabbitmq", url, port)], project.settings.options.timeout)
+    broker = replace(asked, broker=url)
+    try:
+        facts = ask(broker.environ())
+        choice = choose(facts, broker, ports.choose, lambda: False)
+    except ServiceDownError as another:  # its result backend, say
+        if another.port == USUAL_PORTS["amqp"] or not wants_broker(another, project.surroundings["worker"]):
+            raise
+        facts, choice = _ask_with_redis(ask, another, broker, project, ports, early)
+    return facts, replace(choice, rabbitmq_port=port)
+
+
+def _rabbitmq_wanted(error: ServiceDownError, project: StackProject) -> SplitResult | None:
+    """The address of what does not answer, with its user and its virtual host where a variable tells them; None where
+    that is no RabbitMQ."""
+    around = project.surroundings["worker"]
+    for value in (*project.settings.environ.values(), *around.given.values()):
+        parts = rabbitmq_parts(value)
+        if parts and parts.hostname == error.host and (parts.port or USUAL_PORTS["amqp"]) == error.port:
+            return parts
+    return urlsplit("amqp://") if error.port == USUAL_PORTS["amqp"] else None
+
+
+def _ask_with_redis(
+    ask: Ask, error: ServiceDownError, asked: Choice, project: StackProject, ports: Ports, early: EarlyProcesses
+) -> tuple[AppFacts, Choice]:
+    """The same, with a Redis."""
     here = error.host in LOOPBACK
     port = ports.choose("redis", wish=error.port if here and error.port != USUAL_PORTS["amqp"] else None)
     why = f"{error.host}:{error.port}: it is wanted while the app is imported"
