@@ -26,9 +26,10 @@ from devkit.stack.service import Service
 SCRIPTS = "/docker-entrypoint-initdb.d"
 
 
-def services_beside(settings: Settings, marks: Mapping[str, str], ports: Ports) -> list[Service]:
-    """Those that are asked for; `marks` are the variables by which the stack's processes are known.
+def services_beside(settings: Settings, marks: Mapping[str, str], ports: Ports) -> tuple[list[Service], list[str]]:
+    """Those that are asked for, and what is to be said of those that docker cannot make.
 
+    `marks` are the variables by which the stack's processes are known.
     Raises DevkitError where neither docker nor this machine has one.
     """
     asked = chosen(settings)
@@ -40,12 +41,12 @@ def services_beside(settings: Settings, marks: Mapping[str, str], ports: Ports) 
             raise _nothing_to_start(one, why)
         if why:
             embedded[one.name] = why
-    made = container_services(settings, [one for one in asked if one.name not in embedded], ports)
+    made, notes = container_services(settings, [one for one in asked if one.name not in embedded], ports)
     made += [
         _embedded(one, embedded[one.name], programs, settings, marks, ports) for one in asked if one.name in embedded
     ]
     note(settings.paths, {service.name: server for service, server in made})
-    return [service for service, _ in made]
+    return [service for service, _ in made], notes
 
 
 def _is_postgres(service: ComposeService) -> bool:

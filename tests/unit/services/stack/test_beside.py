@@ -89,7 +89,7 @@ def test_without_docker_it_is_the_one_of_this_machine(settings: Settings, port: 
     postgres_in(settings.root / "bin", "17.2")
     ports = Ports(settings.options)
     try:
-        [service] = services_beside(settings, {"MARK": "1"}, ports)
+        [service], _ = services_beside(settings, {"MARK": "1"}, ports)
     finally:
         ports.close()
 
