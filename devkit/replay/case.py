@@ -174,6 +174,8 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _parsed(path: Path) -> Any:
     try:
+        if path.is_char_device():  # which may have no end
+            raise Unreadable("it is a device")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}") from None

@@ -28,6 +28,7 @@ def _files(module: str) -> "list[str]":
 
 
 def _text(path: str) -> str:
-    with suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
-        return file.read()
+    if os.path.isfile(path):  # a pipe of that name would never end
+        with suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+            return file.read()
     return ""

@@ -24,7 +24,7 @@ def init(root: Path, expect: int) -> str:
 
 
 def devkit(root: Path, expect: int, *argv: str) -> str:
-    """What the command says."""
+    """What the command prints."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "devkit", *argv],
         check=False,
@@ -34,7 +34,7 @@ def devkit(root: Path, expect: int, *argv: str) -> str:
         capture_output=True,
         timeout=GIVEN_UP_S,
     )
-    said = done.stderr.decode(errors="surrogateescape")
+    said = (done.stdout + done.stderr).decode(errors="surrogateescape")
     assert done.returncode == expect, said
     assert "devkit itself failed" not in said
     return said
@@ -123,3 +123,17 @@ def test_scripts_that_call_each_other_in_circles_end(tmp_path: Path) -> None:
 def test_what_no_host_can_be_called_is_nowhere(tmp_path: Path, name: str) -> None:
     assert known_here(frozenset((name,))) == frozenset()
     assert name in devkit(tmp_path, 1, "debug", "--host", name, "--port", "1")
+
+
+def test_a_device_is_no_saved_case(tmp_path: Path) -> None:
+    init(tmp_path, 0)
+
+    assert "it is a device" in devkit(tmp_path, 125, "replay", "/dev/zero")
+
+
+def test_a_pipe_called_manage_py_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "manage.py")
+
+    init(tmp_path, 0)
+
+    assert "there is no" not in devkit(tmp_path, 2, "run", "-A", "app.celery", "nothing-such", "--no-wait")
