@@ -270,12 +270,10 @@ class Supervisor:
             unit.stage = unit.then
         elif self._stopping:
             unit.stage = Stage.STOPPED  # a moment before it was asked to
-        elif unit.stage is Stage.FAILED:
-            pass  # what waited for a save ended after all
         elif isinstance(unit.service.ready, Finish) and code == 0:
             self._became_ready(unit)
             unit.note = "finished"
-        else:
+        elif unit.stage is not Stage.FAILED:  # that one has waited for a save
             self._crashed(unit, f"{unit.service.name} {exit_in_words(code)}")
 
     def _crashed(self, unit: _Unit, what: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from devkit.model.wire import AppFacts, WorkerPart
 from devkit.services.commands import devkit_argv
+from devkit.services.project.install import pip
 from devkit.services.project.programs import options_of
 from devkit.services.reload.worker import PATCHING_POOLS, worker_options
 from devkit.services.stack.project import StackProject, worker_order
@@ -42,7 +43,7 @@ def fitting(
         return worker, notes
     assert facts
     line = f"{worker.reasons[0]}: " if worker.reasons else ""
-    install = f"; {facts['python']} -m pip install {pool}" if pool in PATCHING_POOLS else ""
+    install = f"; {pip(facts['python'])} {pool}" if pool in PATCHING_POOLS else ""
     notes.append(f"{line}there is no pool {pool} here, so {worker.name} runs with Celery's usual one{install}")
     return replace(worker, pool=None), notes
 
