@@ -404,7 +404,7 @@ def test_a_server_that_the_api_wants_at_its_start_is_named_with_its_service(proj
         port = server.getsockname()[1]
     compose = f"{COMPOSE}  db: {{image: 'postgres:17', ports: ['{port}:5432']}}\n"
     project.write({"web.py": API_WITH_DATABASE.replace("PORT", str(port)), "docker-compose.yml": compose})
-    done = project.devkit("up", "-P", "solo").expect(1)
+    done = project.devkit("up", "-d", "-P", "solo").expect(1)  # the worker runs
 
     line = compose.splitlines().index(f"  db: {{image: 'postgres:17', ports: ['{port}:5432']}}") + 1
     starts = f"devkit up --with db starts Postgres (docker-compose.yml:{line})"
