@@ -246,7 +246,7 @@ def service_error(problem: Trouble, app: AppRef, root: Path) -> ServiceDownError
 
 def start_advice(text: str, root: Path, python: str) -> list[str]:
     """What mends a start that failed, by the end of the service's output, where that does not say it itself."""
-    if "mend: " in text:
+    if WITH in text or "pip install" in text:
         return []
     missing = [name for name in _MISSING.findall(text) if name.partition(".")[0] not in sys.stdlib_module_names]
     if not missing:
