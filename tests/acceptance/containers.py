@@ -44,7 +44,7 @@ FROM plain AS no-shell
 RUN ["python3", "-c", "import os\\nfor name in ('sh', 'bash', 'dash', 'rbash'): os.unlink('/usr/bin/' + name)"]
 
 FROM plain AS devkit
-RUN pip install --no-cache-dir --root-user-action=ignore hatchling {dependencies}
+RUN pip install --no-cache-dir --root-user-action=ignore hatchling hatch-vcs {dependencies}
 COPY . /source
 RUN pip install --no-cache-dir --root-user-action=ignore --no-deps --no-build-isolation /source
 """
