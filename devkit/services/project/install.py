@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
@@ -20,8 +19,6 @@ _LOCKED = {
     "Pipfile": "pipenv install --dev",
     "environment.yml": "conda env update -f environment.yml",
 }
-# Tools that keep the project's environment elsewhere than in its folder, unless they are set to.
-_KEPT_ELSEWHERE = {"poetry.lock": "poetry", "Pipfile": "pipenv"}
 _REQUIREMENTS = (
     "requirements.txt", "requirements-dev.txt", "requirements/dev.txt", "requirements/local.txt",
     "requirements/base.txt", "requirements/requirements.txt",
@@ -51,19 +48,6 @@ def install_line(root: Path, folder: Path, python: str, packages: Sequence[str] 
         for file, command in _commands(root, place, python):
             if not packages or any(_lists(file, name) for name in packages):
                 return command
-    return None
-
-
-def runs_elsewhere(root: Path, folder: Path, python: str) -> str | None:
-    """What has devkit use the environment that poetry or pipenv keeps; None where there is none, or it is in use.
-
-    `python` is what runs the project. It is devkit's own where the project has no environment and none is active.
-    """
-    if python != sys.executable:
-        return None
-    for name, tool in _KEPT_ELSEWHERE.items():
-        if any((place / name).is_file() for place in _places(root, folder)):
-            return f"use the environment that {tool} has: {tool} run devkit up"
     return None
 
 

@@ -11,7 +11,7 @@ from devkit.model.unreachable import address_in, says_unreachable
 from devkit.model.wire import Trouble
 from devkit.services.environment.kinds import kind_of
 from devkit.services.environment.notes import shown
-from devkit.services.project.install import install_line, pinned_in, pip, runs_elsewhere
+from devkit.services.project.install import install_line, pinned_in, pip
 from devkit.services.project.packages import packages_of
 from devkit.settings.discover import AppRef
 from devkit.settings.evidence.compose import ComposeService, compose_services, read_compose
@@ -155,12 +155,10 @@ def package_error(problem: Trouble, app: AppRef, root: Path) -> DevkitError:
             mend=[f"set PYTHONPATH={shown(own.parent, root)} in .env, or as the project's own start line does"],
         )
     does = "imports" if top and "file" in problem else "needs"
-    elsewhere = runs_elsewhere(root, app.folder, python)
     return DevkitError(
         _lack(problem) + ("" if version else f", and {_where(problem, app, root)} {does} it"),
         excerpt=hidden(problem["traceback"]),
         mend=[
-            *([elsewhere] if elsewhere else []),
             *_installs(problem, app, root),
             *(
                 f"or use the environment in {name}: DEVKIT_PYTHON={name}/bin/python"

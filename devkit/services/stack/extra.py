@@ -1,5 +1,6 @@
 """The services that a project adds: `[tool.devkit.services.NAME]`."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ def extra_service(project: StackProject, extra: ExtraService, known: Sequence[st
     folder = project.settings.root / (extra.cwd or "")
     if not folder.is_dir():
         raise UsageError(f"{where}: there is no folder {folder}", mend=["correct its cwd"])
-    env = {**project.environ, **project.found_late, **extra.env}
+    env = {**project.environ, **_activated(project), **project.found_late, **extra.env}
     shell = isinstance(extra.command, str)
     return Service(
         name=extra.name,
@@ -33,6 +34,15 @@ def extra_service(project: StackProject, extra: ExtraService, known: Sequence[st
         how=extra.command if isinstance(extra.command, str) else " ".join(extra.command),
         signal_group=shell,
     )
+
+
+def _activated(project: StackProject) -> dict[str, str]:
+    """As in a shell where the project's virtualenv is active: `python` and `alembic` are its own."""
+    programs = Path(project.python).parent
+    if not (programs.parent / "pyvenv.cfg").is_file():
+        return {}
+    path = os.pathsep.join((str(programs), project.environ.get("PATH", os.defpath)))
+    return {"PATH": path, "VIRTUAL_ENV": str(programs.parent)}
 
 
 def _readiness(extra: ExtraService, where: str, folder: Path, env: dict[str, str]) -> Poll | Finish | None:

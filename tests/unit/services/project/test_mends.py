@@ -34,7 +34,7 @@ def mends(root: Path, files: Mapping[str, str], **problem: str) -> tuple[str, ..
             "uvicorn",
             f"{PIP} -r requirements/prod.txt",
         ),
-        ({"pdm.lock": '[[package]]\nname = "uvicorn"\n'}, "uvicorn.config", "pdm install"),
+        ({"poetry.lock": '[[package]]\nname = "uvicorn"\n'}, "uvicorn.config", "poetry install"),
         ({"uv.lock": 'name = "celery"\n', "requirements.txt": "flask\n"}, "flask", f"{PIP} -r requirements.txt"),
         ({"pyproject.toml": '[project]\ndependencies = ["psycopg2 >= 2"]\n'}, "psycopg2", f"{PIP} -e ."),
     ],

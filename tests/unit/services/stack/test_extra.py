@@ -1,5 +1,7 @@
 """The services that a project adds."""
 
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +53,27 @@ def test_a_command_in_parts_is_run_as_it_is(tmp_path: Path) -> None:
 
 
 def test_its_environment_is_the_projects_with_the_brokers_and_its_own(tmp_path: Path) -> None:
-    assert make(tmp_path, env={"C": "own", "D": "own"}).env == {"A": "project", "B": "late", "C": "own", "D": "own"}
+    env = make(tmp_path, env={"C": "own", "D": "own"}).env
+
+    assert {name: env[name] for name in "ABCD"} == {"A": "project", "B": "late", "C": "own", "D": "own"}
+
+
+def test_programs_of_the_projects_virtualenv_come_first(tmp_path: Path) -> None:
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").touch()
+    (programs / "alembic").write_text("#!/bin/sh\necho its own\n")
+    (programs / "alembic").chmod(0o755)
+    project = replace(project_in(tmp_path, environ={"PATH": "/usr/bin:/bin"}), python=str(programs / "python"))
+    service = extra_service(project, ExtraService("web", "alembic", None, {}, None, ()), KNOWN)
+
+    assert subprocess.run(service.argv, env=service.env, capture_output=True, check=True).stdout == b"its own\n"
+
+
+def test_an_interpreter_of_the_system_changes_nothing(tmp_path: Path) -> None:
+    project = replace(project_in(tmp_path, environ={"PATH": "/opt/bin"}), python="/usr/bin/python3")
+
+    assert extra_service(project, ExtraService("web", "x", None, {}, None, ()), KNOWN).env == {"PATH": "/opt/bin"}
 
 
 def test_its_folder_is_seen_from_the_project(tmp_path: Path) -> None:
