@@ -219,6 +219,7 @@ class _Services:
             if worker.app in facts:
                 part = part_of(settings, workers, place, declared)
                 fit, notes = fitting(settings, worker, part, facts[worker.app])
+                part["concurrency"] = fit.concurrency
                 self.notes += [note for note in notes if note not in self.notes]
                 project = self.of(worker.app).with_line("worker", worker.environ)
                 services.append(worker_service(project, fit, part, self._after))

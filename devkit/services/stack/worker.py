@@ -45,7 +45,8 @@ def fitting(
     line = f"{worker.reasons[0]}: " if worker.reasons else ""
     install = f"; {pip(facts['python'])} {pool}" if pool in PATCHING_POOLS else ""
     notes.append(f"{line}there is no pool {pool} here, so {worker.name} runs with Celery's usual one{install}")
-    return replace(worker, pool=None), notes
+    # What it has of greenlets nobody wants of processes: a thousand are usual.
+    return replace(worker, pool=None, concurrency=None), notes
 
 
 def worker_service(
