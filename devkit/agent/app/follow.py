@@ -66,6 +66,8 @@ class Follow:
             return self._of_result(meta) if self._is_kept(meta["status"]) else None
         event = self._events.end
         if event and (self._backend is None or self._is_for("ended", LATE_S)):
+            if meta["status"] == "RETRY":  # which may have come together with the end
+                self._tell_state(meta)
             return self._of_event(event, meta)
         if is_doubtful(meta):
             return self._of_doubtful(meta)

@@ -12,10 +12,12 @@ from devkit.settings.evidence.line import StartLine
 from devkit.settings.load import Settings
 
 
-def programs(settings: Settings) -> Found:
-    """All that there is to start. Raises UsageError where there is no Celery app, or not the one that is named."""
-    api = settings.options.api or settings.fastapi_entrypoint
-    found = find_programs(settings.root, _lines(settings.root), celery=settings.options.celery, api=api)
+def programs(settings: Settings, *, with_apis: bool = True) -> Found:
+    """All that there is to start, or the workers alone. Raises UsageError where there is no Celery app, or not the one
+    that is named."""
+    root, celery = settings.root, settings.options.celery
+    api = (settings.options.api or settings.fastapi_entrypoint) if with_apis else None
+    found = find_programs(root, _lines(root), celery=celery, api=api, with_apis=with_apis)
     return replace(found, notes=(*found.notes, *read_compose(settings.root.resolve()).notes))
 
 

@@ -19,16 +19,21 @@ FIRST_WORKER = "worker"
 CALLED = "()"
 
 
-def find_all(settings: Settings) -> Found:
-    """All that there is to start; the first of each kind is the one that is meant where only one can be.
+def find_all(settings: Settings, *, with_apis: bool = True) -> Found:
+    """All that there is to start, or the workers alone; the first of each kind is the one that is meant where only one
+    can be.
 
     Raises UsageError where there is no Celery app, and for what is named and is not there.
     """
     if _only_tables(settings, "celery", settings.workers) or settings.sources["celery"] == RUNNING:
-        return Found(find_workers(settings), find_apis(settings))
-    found = _apart(programs(settings), {*RESERVED_NAMES, *(extra.name for extra in settings.extra_services)})
+        return Found(find_workers(settings), find_apis(settings) if with_apis else ())
+    found = _apart(
+        programs(settings, with_apis=with_apis), {*RESERVED_NAMES, *(extra.name for extra in settings.extra_services)}
+    )
     # What is found beside a table may be what the table names.
     notes = () if settings.workers or settings.apis else found.notes
+    if not with_apis:
+        return Found(_workers(settings, found.workers), (), notes)
     apis = () if _only_tables(settings, "api", settings.apis) else found.apis
     return Found(_workers(settings, found.workers), _apis(settings, apis), notes)
 
@@ -39,8 +44,7 @@ def find_workers(settings: Settings) -> tuple[WorkerProgram, ...]:
         return _workers(settings, ())
     if settings.sources["celery"] == RUNNING:
         return _workers(settings, (WorkerProgram(FIRST_WORKER, celery_app(settings)),))
-    without_api = replace(settings, options=replace(settings.options, api=None), fastapi_entrypoint=None)
-    return _workers(settings, programs(without_api).workers)
+    return _workers(settings, programs(settings, with_apis=False).workers)
 
 
 def find_apis(settings: Settings) -> tuple[ApiProgram, ...]:

@@ -15,7 +15,7 @@ from devkit.services.environment.started import started
 from devkit.services.environment.surroundings import Surroundings, find_surroundings
 from devkit.services.ports import Ports
 from devkit.services.project.mends import start_advice
-from devkit.services.project.programs import find_all, find_workers, part_of
+from devkit.services.project.programs import find_all, part_of
 from devkit.services.project.python import find_python
 from devkit.services.project.unreached import note_of
 from devkit.services.stack.api import api_argv, api_service, other_server, own_server
@@ -30,7 +30,7 @@ from devkit.services.stack.lines import line_notes
 from devkit.services.stack.project import StackProject
 from devkit.services.stack.worker import argv_of, fitting, worker_argv, worker_service
 from devkit.settings.discover import AppRef
-from devkit.settings.discover.programs import ApiProgram, Found, WorkerProgram
+from devkit.settings.discover.programs import ApiProgram, WorkerProgram
 from devkit.settings.evidence.given import Whose
 from devkit.settings.load import Settings
 from devkit.settings.tables import BUILT_IN_SERVICES
@@ -100,7 +100,7 @@ def assemble(settings: Settings, wanted: Sequence[str], early: EarlyProcesses) -
     if needed.has("api"):
         early.start(api_argv(settings), settings.root, own_environ)
 
-    found = find_all(settings) if needed.may_have_apis() else Found(find_workers(settings), ())
+    found = find_all(settings, with_apis=needed.may_have_apis())
     workers, apis = found.workers, found.apis
     _check_names(settings, wanted, [*workers, *apis])
     askers: dict[AppRef, Process] = {}

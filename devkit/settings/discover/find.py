@@ -18,11 +18,17 @@ from devkit.settings.evidence.line import StartLine
 
 
 def find_programs(
-    root: Path, lines: Sequence[StartLine] = (), *, celery: str | None = None, api: str | None = None
+    root: Path,
+    lines: Sequence[StartLine] = (),
+    *,
+    celery: str | None = None,
+    api: str | None = None,
+    with_apis: bool = True,
 ) -> Found:
     """The project's workers and APIs; `celery` and `api` are what the user named: then there is no other of the kind.
 
-    `lines` are its own start lines. Raises UsageError where there is no Celery app, or not the one that was named.
+    Without `with_apis` there are none, nor notes on any. `lines` are its own start lines. Raises UsageError where there
+    is no Celery app, or not the one that was named.
     """
     root = root.resolve()
     asked = resolve_celery(root, celery) if celery else None
@@ -30,7 +36,7 @@ def find_programs(
     workers, notes = workers_of(project, lines, asked, origin_of(project, asked) if asked else None)
     if not workers:
         raise _no_celery(project)
-    apis, more = ((resolve_api(root, api),), ()) if api else apis_of(project, lines)
+    apis, more = ((resolve_api(root, api),), ()) if api else apis_of(project, lines) if with_apis else ((), ())
     workers = tuple(replace(worker, app=_complete(project, worker.app)) for worker in workers)
     apis = tuple(replace(api, app=api.app and _complete(project, api.app)) for api in apis)
     project.contents.release()
