@@ -36,6 +36,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def test_the_table_shows_the_four_services(stack: Stack) -> None:
     project, up = stack
+    up.wait_for("all is ready")
     rows = {}
     for line in up.out.splitlines():
         if match := re.match(r" (\w+) +(\d+\.\d\d s) +(\S+://\S+)? +(\S.*)", line):

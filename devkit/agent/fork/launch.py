@@ -20,8 +20,9 @@ from ..pipes import Notify
 
 def main(argv: "list[str]") -> None:
     """`argv`: a name for people who read `ps`, and the modules to import ahead, with commas."""
-    # A Ctrl-C while all starts ends the process without a traceback; programs set handlers of their own later.
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    # A Ctrl-C while all starts ends the process without a traceback: an exception in the midst of an import may come
+    # out as another one (a RuntimeError of __set_name__, before Python 3.12).
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     gc.disable()  # imports make thousands of objects and hardly any garbage
     notify = Notify()
     for module in filter(None, argv[1].split(",")):
@@ -71,6 +72,7 @@ def _run(notify: Notify, order: LaunchOrder) -> None:
         _name_app(order["argv"])
     # By its package's name runpy does not find it where that, imported ahead, has put a module without a spec in its
     # place, as Celery did before 5.3.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until the program sets a handler of its own
     is_imported = hasattr(sys.modules.get(order["module"]), "__path__")
     runpy.run_module(order["module"] + ".__main__" * is_imported, run_name="__main__", alter_sys=True)
 
