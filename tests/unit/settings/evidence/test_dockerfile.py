@@ -29,7 +29,7 @@ apt-get install -y curl
 pip install -r docs/requirements.txt
 END
 COPY requirements/*.txt /tmp/
-RUN --mount=type=cache,target=/root/.cache pip install --upgrade pip -r /tmp/prod.txt && pip3 install -q -r=/tmp/dev.txt
+RUN --mount=type=cache,target=/pip pip install --upgrade pip -r /tmp/prod.txt && pip3 install -q -r=/tmp/dev.txt
 RUN uv pip install --system --requirement requirements.lock; python -m pip install celery
 
 FROM build
